@@ -1,0 +1,121 @@
+# connhook. `make demo` shows it, `make test` proves it, `make help` lists the rest.
+
+VERSION := 0.1.0
+B ?= build
+CC = gcc
+CLANG = clang
+PYTHON = /usr/bin/python3
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+# What Debian must have, by name: to build, and to test on top of that.
+BUILD_PACKAGES = gcc libc6-dev make pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libcjson-dev libyaml-dev
+DEMO_PACKAGES = $(BUILD_PACKAGES) curl python3 python3-yaml
+TEST_PACKAGES = $(DEMO_PACKAGES) check python3-jsonpatch openssl git
+LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
+
+LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wcast-qual -Wwrite-strings -Wpointer-arith \
+	-Wswitch-enum -Wimplicit-fallthrough -Wdouble-promotion -Wnull-dereference
+HARDENING = -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+OPTIMISE = -O2 -g $(HARDENING)
+LINK = -pie -Wl,-z,relro,-z,now
+CPPFLAGS = -Isrc -I$(B)/generated -D_GNU_SOURCE -DCONNHOOK_VERSION='"$(VERSION)"'
+CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) $(EXTRA_CFLAGS)
+LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lpthread
+
+SOURCES := $(filter-out src/cli/main.c,$(wildcard src/*/*.c src/*/*/*.c))
+PROFILES := $(wildcard src/policy/profiles/*.yaml)
+EMBEDDED := $(PROFILES:src/policy/profiles/%.yaml=$(B)/generated/profile_%.h)
+OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
+
+.PHONY: all help deps demo test asan lint clean install golden check-tools bench
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/connhook
+
+help:
+	@echo 'make             build $(B)/connhook'
+	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
+	@echo 'make test        install what is missing, build, and run all tests'
+	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
+	@echo 'make golden      write the expected files of tests/cases anew, to be read with git diff'
+	@echo 'make install     install to $$(DESTDIR)$$(PREFIX)/bin'
+
+$(B)/connhook: $(B)/src/cli/main.o $(B)/libconnhook.a
+	$(CC) $(CFLAGS) $(LINK) -o $@ $^ $(LIBS)
+
+$(B)/libconnhook.a: $(OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(B)/%.o: %.c Makefile | $(EMBEDDED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# A configuration as a C array: the bytes of the readable file, and nothing else.
+$(B)/generated/profile_%.h: src/policy/profiles/%.yaml
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libconnhook.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libconnhook.a $(LINK) $(shell pkg-config --libs check) $(LIBS)
+
+$(B)/tests/support/%: tests/support/%.c $(B)/libconnhook.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(B)/libconnhook.a $(LINK) $(LIBS)
+
+# Installs missing packages by name; without root it prints the line to run.
+PACKAGES ?= $(BUILD_PACKAGES)
+deps:
+	@missing=; for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "connhook: these Debian packages are missing; run:" >&2; \
+		echo "  sudo apt-get install -y --no-install-recommends$$missing" >&2; exit 1; fi; \
+	echo "installing:$$missing"; \
+	apt-get install -y --no-install-recommends $$missing >/dev/null 2>&1 || { apt-get update >/dev/null && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing >/dev/null; }
+
+demo:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(DEMO_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/demo/run $(B)/connhook
+
+check-tools: $(B)/connhook $(UNIT_TESTS) $(TEST_TOOLS)
+
+test:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 check-tools
+	@$(PYTHON) tests/run.py --build $(B)
+
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan:
+	@$(MAKE) --no-print-directory test B=build/asan OPTIMISE="$(SANITIZE)" LINK="-fsanitize=address,undefined"
+
+golden:
+	@$(MAKE) --no-print-directory -s -j2 check-tools
+	$(PYTHON) tests/golden.py --build $(B) --update
+
+lint:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(LINT_PACKAGES)"
+	@$(PYTHON) tests/lint.py
+	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/gcc-strict EXTRA_CFLAGS=-Werror
+	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/clang-strict CC=$(CLANG) EXTRA_CFLAGS=-Werror
+	@echo 'lint: clean'
+
+install: all
+	install -D -m 0755 $(B)/connhook $(DESTDIR)$(PREFIX)/bin/connhook
+	ln -sf connhook $(DESTDIR)$(PREFIX)/bin/kubectl-connhook
+
+clean:
+	rm -rf build
+
+-include $(OBJECTS:.o=.d) $(B)/src/cli/main.d $(wildcard $(B)/tests/*/*.d)

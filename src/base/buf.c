@@ -1,0 +1,103 @@
+#include "base/buf.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(struct buf *b, size_t limit)
+{
+	*b = (struct buf){.limit = limit};
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->p);
+	*b = (struct buf){.limit = b->limit};
+}
+
+static void fail(struct buf *b, int error)
+{
+	free(b->p);
+	b->p = NULL;
+	b->n = b->capacity = 0;
+	b->error = error;
+}
+
+/* Room for `more` bytes and a NUL; false after a failure. */
+static bool reserve(struct buf *b, size_t more)
+{
+	if (b->error != 0)
+		return false;
+	if (more > b->limit - b->n) {
+		fail(b, ERR_LIMIT);
+		return false;
+	}
+	if (b->n + more < b->capacity)
+		return true;
+	size_t wanted = b->capacity ? b->capacity : 64;
+	while (wanted <= b->n + more)
+		wanted *= 2;
+	char *larger = realloc(b->p, wanted);
+	if (larger == NULL) {
+		fail(b, ERR_NOMEM);
+		return false;
+	}
+	b->p = larger;
+	b->capacity = wanted;
+	return true;
+}
+
+void buf_add(struct buf *b, struct str s)
+{
+	if (!reserve(b, s.n))
+		return;
+	if (s.n > 0)
+		memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+	b->p[b->n] = '\0';
+}
+
+void buf_addz(struct buf *b, const char *z)
+{
+	buf_add(b, str_of(z));
+}
+
+void buf_addc(struct buf *b, char c)
+{
+	buf_add(b, (struct str){&c, 1});
+}
+
+void buf_fmtv(struct buf *b, const char *format, va_list args)
+{
+	va_list again;
+	va_copy(again, args);
+	int n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (n < 0)
+		fail(b, ERR_INVALID);
+	else if (reserve(b, (size_t)n) && vsnprintf(b->p + b->n, (size_t)n + 1, format, args) == n)
+		b->n += (size_t)n;
+}
+
+void buf_fmt(struct buf *b, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	buf_fmtv(b, format, args);
+	va_end(args);
+}
+
+void buf_cut(struct buf *b, size_t n)
+{
+	if (n >= b->n)
+		return;
+	b->n = n;
+	b->p[n] = '\0';
+}
+
+struct str buf_str(const struct buf *b)
+{
+	return (struct str){b->p, b->n};
+}

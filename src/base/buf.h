@@ -1,0 +1,34 @@
+/* A growing run of bytes with a limit, which remembers a failed append. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/str.h"
+
+#include <stdarg.h>
+
+/* Start with buf_init. After a failure, appends do nothing, `n` is 0 and `error` says why. */
+struct buf {
+	char *p;
+	size_t n, capacity, limit;
+	int error; /* 0, ERR_NOMEM or ERR_LIMIT */
+};
+
+/* An empty buffer that refuses to hold more than `limit` bytes. */
+void buf_init(struct buf *b, size_t limit);
+
+/* Gives the memory back; safe on an initialised or a zeroed buffer. */
+void buf_free(struct buf *b);
+
+void buf_add(struct buf *b, struct str s);
+void buf_addz(struct buf *b, const char *z);
+void buf_addc(struct buf *b, char c);
+void buf_fmt(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_fmtv(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+/* Drops the bytes behind the first `n`. */
+void buf_cut(struct buf *b, size_t n);
+
+/* What it holds, always NUL-terminated behind the end when not absent; valid until the next append. */
+struct str buf_str(const struct buf *b);
+
+#endif

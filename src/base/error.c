@@ -1,0 +1,35 @@
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int error_setv(struct error *err, int code, const char *format, va_list args)
+{
+	if (err == NULL)
+		return code;
+	int n = vsnprintf(err->text, sizeof err->text, format, args);
+	if (n < 0)
+		err->text[0] = '\0';
+	else if ((size_t)n >= sizeof err->text)
+		err->text[str_utf8_cut((struct str){err->text, sizeof err->text - 1}, sizeof err->text - 4).n] = '\0';
+	return code;
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	error_setv(err, code, format, args);
+	va_end(args);
+	return code;
+}
+
+int error_nomem(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+struct str error_str(const struct error *err)
+{
+	return str_of(err->text);
+}
