@@ -1,0 +1,109 @@
+/*
+ * The configuration's model (SPEC section 3): one immutable snapshot, which owns all it points to. Any number of
+ * threads may read one.
+ */
+#ifndef POLICY_CONFIG_H
+#define POLICY_CONFIG_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "codec/json.h"
+
+#include <stdbool.h>
+
+enum rule_mode { MODE_OFF, MODE_WARN, MODE_ENFORCE };
+
+/* A list of strings: names or globs, as the field's comment says. */
+struct names {
+	const struct str *items;
+	size_t count;
+};
+
+/* One entry of a binding's `env`: a key of the Secret, or a literal template. The other one is absent. */
+struct env_mapping {
+	struct str name, key, value;
+};
+
+struct binding {
+	struct str name;
+	struct str secret_name; /* template; absent with `claim` or when there are only literals */
+	struct str claim;       /* template; the Secret is "<claim>-conn" */
+	struct str prefix;      /* template of the envFrom prefix; empty: none */
+	struct names keys;      /* what the Secret is known to hold */
+	bool optional;
+	const struct env_mapping *env;
+	size_t env_count;
+};
+
+/* One entry of `defaults`: bindings of workloads without the annotation. */
+struct default_bindings {
+	struct names namespaces; /* globs; none: any */
+	const struct json *match_labels; /* object of strings, or NULL */
+	struct str bindings;     /* as in the annotation */
+};
+
+struct pull_secret {
+	struct str name;
+	struct names registries; /* globs over the registry's host and port */
+};
+
+struct group_kind {
+	struct str group, kind; /* globs */
+};
+
+/* What every rule has, and the parameters of those that have any. */
+struct rule_config {
+	enum rule_mode mode;
+	struct names exempt_namespaces, exempt_users; /* globs */
+	const struct group_kind *kinds; /* claim-secret-name: claims; no-in-cluster-database: databases */
+	size_t kind_count;
+	struct names images;            /* no-in-cluster-database: last part of a server image's repository, globs */
+	struct names allowed_images;    /* the same: what the former must not catch */
+};
+
+/* In the order of the documentation. */
+enum rule_id {
+	RULE_CLAIM_SECRET_NAME,
+	RULE_NO_IN_CLUSTER_DATABASE,
+	RULE_ENV_COLLISION,
+	RULE_INJECTION_COMPLETE,
+	RULE_COUNT
+};
+
+struct config {
+	struct arena arena;
+	struct str fingerprint;       /* 16 hexadecimal digits over the content, comments and layout left out */
+	struct str annotation_prefix; /* without the slash */
+	const struct binding *bindings;
+	size_t binding_count;
+	const struct default_bindings *defaults;
+	size_t default_count;
+	struct str migration_container;
+	struct names migration_shell;
+	const struct json *migration_resources; /* object, or NULL */
+	const struct pull_secret *pull_secrets;
+	size_t pull_secret_count;
+	bool reloader;
+	struct names exclude_containers;               /* globs */
+	struct names exempt_namespaces, exempt_users;  /* globs */
+	struct rule_config rules[RULE_COUNT];
+};
+
+/*
+ * Reads a configuration. `source` is the file's name for errors. On success *out is a snapshot for config_free.
+ * ERR_INVALID: the sentence begins with source:line:column. ERR_LIMIT, ERR_NOMEM. *out is untouched on failure.
+ */
+int config_load(struct str text, const char *source, struct config **out, struct error *err);
+
+void config_free(struct config *c);
+
+/* The text of a shipped configuration, "managed" or "in-cluster"; absent for any other name. */
+struct str config_profile(struct str name);
+
+/* The binding of that name; NULL when there is none. */
+const struct binding *config_binding(const struct config *c, struct str name);
+
+/* Does any glob of the list match? */
+bool names_match(const struct names *list, struct str name);
+
+#endif
