@@ -11,6 +11,7 @@
 /* input */
 #define LIMIT_BODY (7 * MIB)          /* an AdmissionReview: two objects of 3 MiB and the envelope */
 #define LIMIT_JSON_DEPTH 256          /* levels of nesting; Kubernetes' own objects stay below 60 */
+#define LIMIT_JSON_NUMBER 63          /* characters of one number; what cJSON reads */
 #define LIMIT_EQUAL_MEMBERS 1024      /* members of two objects that are compared in a different order */
 #define LIMIT_CONFIG (1 * MIB)        /* a configuration file: what a ConfigMap can hold */
 #define LIMIT_MANIFEST (64 * MIB)     /* one input of `review`: a rendered platform repository */

@@ -1,0 +1,490 @@
+#include "codec/json.h"
+
+#include "base/limits.h"
+#include "codec/json_scan.h"
+
+#include <cjson/cJSON.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Up to this many members, comparing every pair of keys is cheaper than a table. */
+#define PAIRWISE_MEMBERS 8
+
+static const cJSON *in(const struct json *v)
+{
+	return (const cJSON *)v;
+}
+
+static const struct json *out_of(const cJSON *c)
+{
+	return (const struct json *)c;
+}
+
+static cJSON *in_mutable(struct json *v)
+{
+	return (cJSON *)v;
+}
+
+/* ---- reading ---- */
+
+/* Where the walk is, from the innermost value outwards: for the path in an error. */
+struct place {
+	const struct place *outer;
+	const cJSON *value;
+	size_t index;
+};
+
+/* "request.object.spec.containers[0]" for a place; the outermost value has no name. */
+static void place_write(const struct place *p, struct buf *text)
+{
+	if (p == NULL || p->outer == NULL)
+		return;
+	place_write(p->outer, text);
+	if (p->value->string != NULL)
+		buf_fmt(text, "%s%s", text->n > 0 ? "." : "", p->value->string);
+	else
+		buf_fmt(text, "[%zu]", p->index);
+}
+
+static int duplicate_key(const struct place *p, const char *key, struct error *err)
+{
+	struct buf path;
+	buf_init(&path, ERROR_TEXT_MAX);
+	place_write(p, &path);
+	int rc = error_set(err, ERR_INVALID, "malformed JSON: key \"%.*s\" stands twice in %s%.*s", LIMIT_QUOTE, key,
+			   path.n > 0 ? "" : "the outermost object", STR_ARG(buf_str(&path)));
+	buf_free(&path);
+	return rc;
+}
+
+/* Looks for a second key of the same name in `p->value`, in time linear in its members. */
+static int check_keys(const struct place *p, struct error *err)
+{
+	size_t count = 0;
+	for (const cJSON *m = p->value->child; m != NULL; m = m->next) {
+		const cJSON *other = count < PAIRWISE_MEMBERS ? p->value->child : m;
+		for (; other != m; other = other->next)
+			if (strcmp(other->string, m->string) == 0)
+				return duplicate_key(p, m->string, err);
+		count++;
+	}
+	if (count <= PAIRWISE_MEMBERS)
+		return 0;
+	size_t size = 16;
+	while (size < count * 2)
+		size *= 2;
+	const cJSON **table = calloc(size, sizeof *table);
+	if (table == NULL)
+		return error_nomem(err);
+	int rc = 0;
+	/* Seeded by an address, so that a sender cannot prepare keys that all meet in one slot. */
+	unsigned long long seed = STR_HASH_SEED ^ (uintptr_t)table;
+	for (const cJSON *m = p->value->child; m != NULL && rc == 0; m = m->next) {
+		unsigned long long hash = str_hash(seed, str_of(m->string));
+		size_t slot = (size_t)(hash ^ (hash >> 32)) & (size - 1);
+		while (table[slot] != NULL && strcmp(table[slot]->string, m->string) != 0)
+			slot = (slot + 1) & (size - 1);
+		if (table[slot] != NULL)
+			rc = duplicate_key(p, m->string, err);
+		table[slot] = m;
+	}
+	free(table);
+	return rc;
+}
+
+/* The walk over a new tree, beside the list of exact texts; both are in document order. */
+struct walk {
+	const struct json_exact *exact;
+	size_t values, used;
+	struct error *err;
+};
+
+/* Gives the value its exact source text, if it has one: a raw value, which cJSON prints as it is. */
+static int keep_exact(struct walk *w, cJSON *v)
+{
+	size_t ordinal = w->values++;
+	if (w->used == w->exact->count || w->exact->items[w->used].ordinal != ordinal)
+		return 0;
+	struct str text = w->exact->items[w->used++].text;
+	char *copy = strndup(text.p, text.n);
+	if (copy == NULL)
+		return error_nomem(w->err);
+	free(v->valuestring);
+	v->valuestring = copy;
+	v->type = (v->type & ~0xFF) | cJSON_Raw;
+	return 0;
+}
+
+/* Recursive; the scan has bounded the depth. */
+static int walk_value(struct walk *w, const struct place *p, cJSON *v)
+{
+	int rc = keep_exact(w, v);
+	struct place inner = {p, NULL, 0};
+	for (cJSON *child = v->child; child != NULL && rc == 0; child = child->next, inner.index++) {
+		inner.value = child;
+		rc = walk_value(w, &inner, child);
+	}
+	return rc == 0 && cJSON_IsObject(v) ? check_keys(p, w->err) : rc;
+}
+
+int json_parse(struct str text, struct json **out, struct error *err)
+{
+	struct arena arena = {0};
+	struct json_exact exact;
+	int rc = json_scan(&arena, text, &exact, err);
+	if (rc != 0) {
+		arena_free(&arena);
+		return rc;
+	}
+	/* What the scan let pass, cJSON reads: it can only run out of memory. */
+	cJSON *tree = cJSON_ParseWithLengthOpts(text.p, text.n, NULL, 0);
+	if (tree == NULL) {
+		rc = error_nomem(err);
+	} else {
+		struct walk w = {&exact, 0, 0, err};
+		struct place outermost = {NULL, tree, 0};
+		rc = walk_value(&w, &outermost, tree);
+	}
+	arena_free(&arena);
+	if (rc != 0) {
+		cJSON_Delete(tree);
+		return rc;
+	}
+	*out = (struct json *)tree;
+	return 0;
+}
+
+static void release(void *tree)
+{
+	json_free(tree);
+}
+
+int json_parse_in(struct arena *arena, struct str text, const struct json **out, struct error *err)
+{
+	struct json *tree;
+	int rc = json_parse(text, &tree, err);
+	if (rc != 0)
+		return rc;
+	if (!arena_adopt(arena, release, tree))
+		return error_nomem(err);
+	*out = tree;
+	return 0;
+}
+
+void json_free(struct json *tree)
+{
+	cJSON_Delete(in_mutable(tree));
+}
+
+enum json_kind json_kind(const struct json *v)
+{
+	if (v == NULL)
+		return JSON_ABSENT;
+	switch (in(v)->type & 0xFF) {
+	case cJSON_False:
+	case cJSON_True:
+		return JSON_BOOL;
+	case cJSON_NULL:
+		return JSON_NULL;
+	case cJSON_Raw:
+		return in(v)->valuestring[0] == '"' ? JSON_STRING : JSON_NUMBER;
+	case cJSON_String:
+		return JSON_STRING;
+	case cJSON_Array:
+		return JSON_ARRAY;
+	case cJSON_Object:
+		return JSON_OBJECT;
+	default:
+		return JSON_ABSENT;
+	}
+}
+
+const char *json_kind_name(enum json_kind kind)
+{
+	static const char *const names[] = {
+		[JSON_ABSENT] = "nothing",  [JSON_NULL] = "null",	[JSON_BOOL] = "a boolean",
+		[JSON_NUMBER] = "a number", [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+	};
+	return names[kind];
+}
+
+struct str json_string(const struct json *v)
+{
+	return json_kind(v) == JSON_STRING ? str_of(in(v)->valuestring) : (struct str){NULL, 0};
+}
+
+struct str json_number(const struct json *v)
+{
+	return json_kind(v) == JSON_NUMBER ? str_of(in(v)->valuestring) : (struct str){NULL, 0};
+}
+
+bool json_is_true(const struct json *v)
+{
+	return v != NULL && cJSON_IsTrue(in(v));
+}
+
+bool json_is_empty(const struct json *v)
+{
+	switch (json_kind(v)) {
+	case JSON_ABSENT:
+	case JSON_NULL:
+		return true;
+	case JSON_STRING:
+		return in(v)->valuestring[0] == '\0';
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return in(v)->child == NULL;
+	case JSON_BOOL:
+	case JSON_NUMBER:
+	default:
+		return false;
+	}
+}
+
+const struct json *json_first(const struct json *v)
+{
+	return v != NULL ? out_of(in(v)->child) : NULL;
+}
+
+const struct json *json_next(const struct json *v)
+{
+	return out_of(in(v)->next);
+}
+
+struct str json_key(const struct json *member)
+{
+	return str_of(in(member)->string);
+}
+
+size_t json_count(const struct json *v)
+{
+	size_t n = 0;
+	for (const struct json *e = json_first(v); e != NULL; e = json_next(e))
+		n++;
+	return n;
+}
+
+const struct json *json_get(const struct json *object, struct str key)
+{
+	if (json_kind(object) != JSON_OBJECT)
+		return NULL;
+	for (const struct json *m = json_first(object); m != NULL; m = json_next(m))
+		if (strncmp(in(m)->string, key.p, key.n) == 0 && in(m)->string[key.n] == '\0')
+			return m;
+	return NULL;
+}
+
+const struct json *json_getz(const struct json *object, const char *key)
+{
+	return json_get(object, str_of(key));
+}
+
+const struct json *json_path(const struct json *v, ...)
+{
+	va_list keys;
+	va_start(keys, v);
+	for (const char *key; (key = va_arg(keys, const char *)) != NULL;)
+		v = json_getz(v, key);
+	va_end(keys);
+	return v;
+}
+
+const struct json *json_at(const struct json *array, size_t index)
+{
+	if (json_kind(array) != JSON_ARRAY)
+		return NULL;
+	const struct json *e = json_first(array);
+	while (e != NULL && index-- > 0)
+		e = json_next(e);
+	return e;
+}
+
+static bool equal_objects(const struct json *a, const struct json *b)
+{
+	size_t count = json_count(a);
+	if (count != json_count(b))
+		return false;
+	const struct json *beside = json_first(b);
+	for (const struct json *m = json_first(a); m != NULL; m = json_next(m), beside = json_next(beside)) {
+		const struct json *other = beside;
+		if (!str_eq(json_key(m), json_key(other)))
+			other = count <= LIMIT_EQUAL_MEMBERS ? json_get(b, json_key(m)) : NULL;
+		if (other == NULL || !json_equal(m, other))
+			return false;
+	}
+	return true;
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+	enum json_kind kind = json_kind(a);
+	if (kind != json_kind(b))
+		return false;
+	switch (kind) {
+	case JSON_BOOL:
+		return json_is_true(a) == json_is_true(b);
+	case JSON_NUMBER:
+	case JSON_STRING:
+		return strcmp(in(a)->valuestring, in(b)->valuestring) == 0;
+	case JSON_ARRAY:
+		a = json_first(a);
+		b = json_first(b);
+		while (a != NULL && b != NULL && json_equal(a, b)) {
+			a = json_next(a);
+			b = json_next(b);
+		}
+		return a == NULL && b == NULL;
+	case JSON_OBJECT:
+		return equal_objects(a, b);
+	case JSON_ABSENT:
+	case JSON_NULL:
+	default:
+		return true;
+	}
+}
+
+/* ---- writing ---- */
+
+void json_write_string(struct buf *out, struct str s)
+{
+	static const char hex[] = "0123456789abcdef";
+	buf_addc(out, '"');
+	size_t from = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(out, (struct str){s.p + from, i - from});
+		from = i + 1;
+		const char *at = strchr("\"\"\\\\\nn\tt\rr\bb\ff", c);
+		char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+		if (c != 0 && at != NULL)
+			escape[1] = at[1];
+		buf_add(out, (struct str){escape, c != 0 && at != NULL ? 2 : sizeof escape});
+	}
+	buf_add(out, str_from(s, from));
+	buf_addc(out, '"');
+}
+
+void json_write(struct buf *out, const struct json *v)
+{
+	bool object = false;
+	switch (json_kind(v)) {
+	case JSON_BOOL:
+		buf_addz(out, json_is_true(v) ? "true" : "false");
+		return;
+	case JSON_NUMBER:
+		buf_addz(out, in(v)->valuestring);
+		return;
+	case JSON_STRING:
+		if (cJSON_IsRaw(in(v)))
+			buf_addz(out, in(v)->valuestring);
+		else
+			json_write_string(out, str_of(in(v)->valuestring));
+		return;
+	case JSON_OBJECT:
+		object = true;
+		break;
+	case JSON_ARRAY:
+		break;
+	case JSON_ABSENT:
+	case JSON_NULL:
+	default:
+		buf_addz(out, "null");
+		return;
+	}
+	buf_addc(out, object ? '{' : '[');
+	for (const struct json *e = json_first(v); e != NULL; e = json_next(e)) {
+		if (e != json_first(v))
+			buf_addc(out, ',');
+		if (object) {
+			json_write_string(out, json_key(e));
+			buf_addc(out, ':');
+		}
+		json_write(out, e);
+	}
+	buf_addc(out, object ? '}' : ']');
+}
+
+/* ---- changing ---- */
+
+struct json *json_copy(const struct json *v)
+{
+	return (struct json *)cJSON_Duplicate(in(v), 1);
+}
+
+/* The element found by a reading look-up, in a tree that the caller may change. */
+static struct json *mutable_child(struct json *parent, const struct json *found)
+{
+	cJSON *child = in_mutable(parent)->child;
+	while (child != NULL && child != in(found))
+		child = child->next;
+	return (struct json *)child;
+}
+
+struct json *json_get_mutable(struct json *object, struct str key)
+{
+	const struct json *found = json_get(object, key);
+	return found != NULL ? mutable_child(object, found) : NULL;
+}
+
+struct json *json_at_mutable(struct json *array, size_t index)
+{
+	const struct json *found = json_at(array, index);
+	return found != NULL ? mutable_child(array, found) : NULL;
+}
+
+int json_object_set(struct json *object, struct str key, struct json *value)
+{
+	struct json *old = json_get_mutable(object, key);
+	char *name = strndup(key.p, key.n);
+	if (name == NULL) {
+		json_free(value);
+		return ERR_NOMEM;
+	}
+	cJSON *v = in_mutable(value);
+	free(v->string);
+	v->string = name;
+	if (old != NULL)
+		cJSON_ReplaceItemViaPointer(in_mutable(object), in_mutable(old), v);
+	else
+		cJSON_AddItemToArray(in_mutable(object), v);
+	return 0;
+}
+
+int json_array_insert(struct json *array, size_t index, struct json *value)
+{
+	cJSON *v = in_mutable(value);
+	free(v->string);
+	v->string = NULL;
+	cJSON *behind = in_mutable(json_at_mutable(array, index));
+	if (behind == NULL) {
+		cJSON_AddItemToArray(in_mutable(array), v);
+		return 0;
+	}
+	v->next = behind;
+	v->prev = behind->prev;
+	behind->prev = v;
+	if (in(array)->child == behind)
+		in_mutable(array)->child = v;
+	else
+		v->prev->next = v;
+	return 0;
+}
+
+void json_replace(struct json *parent, struct json *old, struct json *value)
+{
+	cJSON *v = in_mutable(value);
+	free(v->string);
+	v->string = in_mutable(old)->string;
+	in_mutable(old)->string = NULL;
+	cJSON_ReplaceItemViaPointer(in_mutable(parent), in_mutable(old), v);
+}
+
+struct json *json_detach(struct json *parent, struct json *element)
+{
+	return (struct json *)cJSON_DetachItemViaPointer(in_mutable(parent), in_mutable(element));
+}
