@@ -18,6 +18,7 @@
 #define LIMIT_YAML_NODES 4000000UL    /* nodes of one YAML document, aliases expanded */
 #define LIMIT_YAML_DEPTH 256          /* levels of nesting in YAML */
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
+#define LIMIT_LIST 64                 /* elements of a list in an annotation */
 
 /* output */
 #define LIMIT_PATCH (16 * MIB)        /* a JSON Patch before base64 */
@@ -31,5 +32,34 @@
 /* words */
 #define LIMIT_SUGGEST_LENGTH 64       /* names longer than this get no "did you mean" */
 #define LIMIT_QUOTE 64                /* how much of a bad value an error repeats */
+
+/* certificates */
+#define LIMIT_PEM (1 * MIB)           /* a certificate or key file: what a Secret can hold */
+#define LIMIT_CERTIFICATES 256        /* certificates in one file: more than a system's bundle of CAs has */
+#define LIMIT_CERTIFICATE_NAMES 100   /* DNS names and addresses of a certificate that is made */
+#define LIMIT_CERTIFICATE_DAYS 3650   /* days that a certificate that is made is valid */
+
+/* server */
+#define LIMIT_THREADS 16                  /* threads that answer requests */
+#define LIMIT_CONNECTIONS 1024            /* connections of one thread */
+#define LIMIT_ADMIN_CONNECTIONS 128       /* connections of the admin listener */
+#define LIMIT_REQUEST_HEAD (32 * KIB)     /* what libmicrohttpd may use for one connection: request line and headers */
+#define LIMIT_BACKLOG 1024                /* connections that the kernel keeps until they are accepted */
+#define LIMIT_RESERVED_FILES 64           /* file descriptors that are not connections */
+#define LIMIT_LOG_LINE (4 * KIB)          /* one line of the log: written whole into a pipe */
+#define LIMIT_LOG_VALUE 256               /* one value in it that a user can choose */
+#define LIMIT_LOG_BURST 10                /* lines a second about connections, for each thread */
+#define LIMIT_METRIC_NAMES 64             /* rules, or reasons for a skip, that are counted by name */
+#define LIMIT_METRIC_BINDINGS 256         /* bindings that are counted by name */
+#define LIMIT_METRICS (1 * MIB)           /* the text of /metrics */
+
+/* time */
+#define REQUEST_SECONDS 10                /* from the first byte of a request to its last; --request-timeout */
+#define REQUEST_SECONDS_MAX 60
+#define RESPONSE_SECONDS 30               /* a client has to take its answer in */
+#define IDLE_SECONDS 120                  /* a connection without a request; the API server closes after 90 */
+#define LINGER_SECONDS 2                  /* a client has to read an answer that ends the connection */
+#define DRAIN_SECONDS 5                   /* for requests in flight at the end */
+#define SWEEP_MILLISECONDS 50             /* between two looks at all connections of a thread */
 
 #endif

@@ -1,0 +1,357 @@
+#include "policy/annotations.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "kube/image.h"
+#include "kube/name.h"
+
+enum key {
+	KEY_BINDINGS,
+	KEY_APP,
+	KEY_CONTAINERS,
+	KEY_MIGRATE,
+	KEY_MIGRATE_IMAGE,
+	KEY_MIGRATE_FROM,
+	KEY_MIGRATE_POSITION,
+	KEY_INJECT,
+	KEY_COUNT
+};
+
+static const char *const key_names[KEY_COUNT] = {
+	[KEY_BINDINGS] = "bindings",	     [KEY_APP] = "app",
+	[KEY_CONTAINERS] = "containers",     [KEY_MIGRATE] = "migrate",
+	[KEY_MIGRATE_IMAGE] = "migrate-image", [KEY_MIGRATE_FROM] = "migrate-from",
+	[KEY_MIGRATE_POSITION] = "migrate-position", [KEY_INJECT] = "inject",
+};
+
+#define STATUS "status"
+
+/* The annotations under the prefix, the template's before the workload's. */
+struct reader {
+	struct arena *arena;
+	const struct config *config;
+	const struct workload *workload;
+	struct wishes *out;
+	struct str values[KEY_COUNT]; /* absent: not annotated */
+	struct str fields[KEY_COUNT];
+};
+
+static struct str quote(struct str s)
+{
+	return str_utf8_cut(s, LIMIT_QUOTE);
+}
+
+/* Adds a problem with the annotation `key`; `fault` and `part` tell it from others. */
+static struct str identity(struct reader *r, enum key key, const char *fault, struct str part)
+{
+	return arena_fmt(r->arena, "%s:%s:%.*s", key_names[key], fault, STR_ARG(part));
+}
+
+static struct str known_keys(struct arena *arena)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_MESSAGE);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		buf_fmt(&text, "%s%s", i > 0 ? ", " : "", key_names[i]);
+	struct str result = arena_str(arena, buf_str(&text));
+	buf_free(&text);
+	return result;
+}
+
+static struct str nearest_key(struct arena *arena, struct str name)
+{
+	const char *closest = NULL;
+	size_t least = name.n / 3 + 2;
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		size_t distance = str_distance(name, str_of(key_names[i]));
+		if (distance < least) {
+			least = distance;
+			closest = key_names[i];
+		}
+	}
+	return closest ? arena_fmt(arena, "; did you mean \"%s\"?", closest) : STR("");
+}
+
+/* The part of an annotation's key behind the configured prefix and its slash; absent when it is somebody else's. */
+static struct str own_name(const struct config *config, struct str key)
+{
+	struct str prefix = config->annotation_prefix;
+	if (!str_starts(key, prefix) || key.n == prefix.n || key.p[prefix.n] != '/')
+		return (struct str){NULL, 0};
+	return str_from(key, prefix.n + 1);
+}
+
+/* Takes one annotation under the prefix. */
+static void take(struct reader *r, const struct json *annotation, struct str name, struct str field, bool on_template)
+{
+	struct violations *problems = &r->out->problems;
+	if (str_eqz(name, STATUS)) {
+		if (on_template)
+			violation_add(problems, field, STR("status:template:"),
+				      "connhook writes this annotation on the workload's metadata only; remove it from the template");
+		return;
+	}
+	size_t key = 0;
+	while (key < KEY_COUNT && !str_eqz(name, key_names[key]))
+		key++;
+	if (key == KEY_COUNT) {
+		violation_add(problems, field, arena_fmt(r->arena, "unknown:%.*s", STR_ARG(name)),
+			      "found \"%.*s\", which is not an annotation that connhook knows; expected one of: %.*s%.*s",
+			      STR_ARG(quote(name)), STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
+		return;
+	}
+	struct str value = json_string(annotation);
+	if (value.p == NULL) {
+		violation_add(problems, field, arena_fmt(r->arena, "%s:type:", key_names[key]),
+			      "found %s; expected a string: put the value in quotes", json_kind_name(json_kind(annotation)));
+		return;
+	}
+	r->values[key] = value;
+	r->fields[key] = field;
+}
+
+static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below, bool on_template)
+{
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
+		struct str name = own_name(r->config, json_key(a));
+		if (name.p == NULL)
+			continue;
+		struct str field = arena_fmt(r->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(json_key(a)));
+		take(r, a, name, field, on_template);
+	}
+}
+
+/* A Job gets the annotations of spec.jobTemplate.metadata, where connhook does not look. */
+static void refuse_job_template(struct reader *r)
+{
+	const char *between = r->workload->kind->job_template_field;
+	if (between == NULL)
+		return;
+	const struct json *metadata = json_path(r->workload->object, "spec", "jobTemplate", "metadata", NULL);
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a))
+		if (own_name(r->config, json_key(a)).p != NULL)
+			violation_add(&r->out->problems,
+				      arena_fmt(r->arena, "%s.metadata.annotations[%.*s]", between, STR_ARG(json_key(a))),
+				      arena_fmt(r->arena, "misplaced:%.*s", STR_ARG(json_key(a))),
+				      "found an annotation of connhook on the job template; expected it on the %s's metadata or on "
+				      "its pod template: move it there",
+				      r->workload->kind->kind);
+}
+
+/* The service's name: the annotation, else a label, else the object's name. */
+static void read_app(struct reader *r)
+{
+	const struct json *metadata = r->workload->metadata;
+	struct str app = r->values[KEY_APP];
+	if (app.p != NULL) {
+		app = str_trim(app);
+		if (!name_is_subdomain(app))
+			violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
+				      "found \"%.*s\"; expected the service's name: lower-case letters, digits and -",
+				      STR_ARG(quote(app)));
+		r->out->app = app;
+		return;
+	}
+	app = json_string(json_path(metadata, "labels", "app.kubernetes.io/name", NULL));
+	if (app.n == 0)
+		app = json_string(json_getz(metadata, "name"));
+	if (app.n == 0) {
+		app = json_string(json_getz(metadata, "generateName"));
+		if (str_ends(app, STR("-")))
+			app.n--;
+	}
+	r->out->app = app.p ? app : STR("");
+}
+
+static void read_containers(struct reader *r)
+{
+	struct str rest = r->values[KEY_CONTAINERS], part;
+	struct str field = r->fields[KEY_CONTAINERS];
+	if (rest.p == NULL)
+		return;
+	struct str *items = arena_array(r->arena, LIMIT_LIST, sizeof *items);
+	size_t count = 0;
+	while (items != NULL && str_split(&rest, ',', &part)) {
+		part = str_trim(part);
+		if (part.n == 0 || count == LIMIT_LIST) {
+			violation_add(&r->out->problems, field, identity(r, KEY_CONTAINERS, "form", r->values[KEY_CONTAINERS]),
+				      "found %s; expected 1 to %d names or globs of containers parted by commas",
+				      part.n == 0 ? "an empty element in the list" : "too many elements", LIMIT_LIST);
+			return;
+		}
+		items[count++] = part;
+	}
+	r->out->containers = (struct names){items, count};
+	r->out->containers_field = field;
+}
+
+/*
+ * The exec form is a JSON array of strings. What merely begins like one, ["..., is a typing error and not a line for
+ * the shell; `[ -f x ] && y` is a line for the shell.
+ */
+static bool read_exec(struct reader *r, struct str text, bool *is_exec)
+{
+	const struct json *array;
+	struct str field = r->fields[KEY_MIGRATE];
+	struct error err;
+	*is_exec = text.p[0] == '[';
+	if (!*is_exec)
+		return true;
+	int rc = json_parse_in(r->arena, text, &array, &err);
+	if (rc != 0 && !str_starts(str_trim(str_from(text, 1)), STR("\""))) {
+		*is_exec = false;
+		return true;
+	}
+	if (rc != 0) {
+		violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE, "json", text),
+			      "begins like a command in exec form but is %s; expected an array of strings such as "
+			      "[\"npm\",\"run\",\"migrate\"]",
+			      err.text);
+		return false;
+	}
+	size_t count = json_count(array), i = 0;
+	struct str *items = arena_array(r->arena, count, sizeof *items);
+	bool good = count > 0 && items != NULL;
+	for (const struct json *e = json_first(array); e != NULL && good; e = json_next(e)) {
+		items[i++] = json_string(e);
+		good = json_kind(e) == JSON_STRING && (i > 1 || items[0].n > 0);
+	}
+	if (!good) {
+		violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE, "exec", text),
+			      "found \"%.*s\"; expected an array of strings that begins with the program, such as "
+			      "[\"npm\",\"run\",\"migrate\"]",
+			      STR_ARG(quote(text)));
+		return false;
+	}
+	r->out->command = (struct names){items, count};
+	return true;
+}
+
+static void read_command(struct reader *r)
+{
+	struct str text = r->values[KEY_MIGRATE];
+	if (text.p == NULL)
+		return;
+	struct str line = str_trim(text);
+	r->out->migrate_field = r->fields[KEY_MIGRATE];
+	if (line.n == 0) {
+		violation_add(&r->out->problems, r->fields[KEY_MIGRATE], identity(r, KEY_MIGRATE, "empty", line),
+			      "the migration command is empty; write the command, or remove the annotation");
+		return;
+	}
+	bool is_exec;
+	if (!read_exec(r, line, &is_exec))
+		return;
+	r->out->migrate = true;
+	if (is_exec)
+		return;
+	const struct names *shell = &r->config->migration_shell;
+	struct str *items = arena_array(r->arena, shell->count + 1, sizeof *items);
+	if (items == NULL)
+		return;
+	for (size_t i = 0; i < shell->count; i++)
+		items[i] = shell->items[i];
+	items[shell->count] = text;
+	r->out->command = (struct names){items, shell->count + 1};
+}
+
+static void read_migration(struct reader *r)
+{
+	struct wishes *w = r->out;
+	read_command(r);
+	struct str image = r->values[KEY_MIGRATE_IMAGE];
+	struct image parts;
+	if (image.p != NULL) {
+		w->migrate_image = str_trim(image);
+		if (!image_parse(w->migrate_image, &parts))
+			violation_add(&w->problems, r->fields[KEY_MIGRATE_IMAGE], identity(r, KEY_MIGRATE_IMAGE, "form", image),
+				      "found \"%.*s\"; expected an image reference such as ghcr.io/team/service:v1.0.0",
+				      STR_ARG(quote(image)));
+	}
+	if (r->values[KEY_MIGRATE_FROM].p != NULL) {
+		w->migrate_from = str_trim(r->values[KEY_MIGRATE_FROM]);
+		w->migrate_from_field = r->fields[KEY_MIGRATE_FROM];
+	}
+	struct str position = r->values[KEY_MIGRATE_POSITION];
+	w->migrate_first = str_eqz(position, "first");
+	if (position.p != NULL && !w->migrate_first && !str_eqz(position, "last"))
+		violation_add(&w->problems, r->fields[KEY_MIGRATE_POSITION],
+			      identity(r, KEY_MIGRATE_POSITION, "value", position),
+			      "found \"%.*s\"; expected \"first\" or \"last\"", STR_ARG(quote(position)));
+}
+
+/* True when the owner wants nothing. A wrong value is a problem. */
+static bool read_opt_out(struct reader *r)
+{
+	struct str inject = r->values[KEY_INJECT];
+	if (inject.p != NULL && !str_eqz(inject, "true") && !str_eqz(inject, "false"))
+		violation_add(&r->out->problems, r->fields[KEY_INJECT], identity(r, KEY_INJECT, "value", inject),
+			      "found \"%.*s\"; expected \"true\" or \"false\"", STR_ARG(quote(inject)));
+	return str_eqz(inject, "false");
+}
+
+static bool labels_match(const struct json *labels, const struct json *wanted)
+{
+	for (const struct json *w = json_first(wanted); w != NULL; w = json_next(w))
+		if (!json_equal(json_get(labels, json_key(w)), w))
+			return false;
+	return true;
+}
+
+/* The first of the configuration's defaults that fits the workload; absent for none. */
+static struct str default_bindings(const struct reader *r, struct str namespace)
+{
+	const struct json *labels = json_getz(r->workload->metadata, "labels");
+	for (size_t i = 0; i < r->config->default_count; i++) {
+		const struct default_bindings *d = &r->config->defaults[i];
+		if ((d->namespaces.count == 0 || names_match(&d->namespaces, namespace)) &&
+		    labels_match(labels, d->match_labels))
+			return d->bindings;
+	}
+	return (struct str){NULL, 0};
+}
+
+static void read_bindings(struct reader *r, struct str namespace)
+{
+	struct str list = r->values[KEY_BINDINGS], field = r->fields[KEY_BINDINGS];
+	r->out->bindings_annotated = list.p != NULL;
+	if (list.p == NULL) {
+		list = default_bindings(r, namespace);
+		field = annotation_field(r->arena, r->config, key_names[KEY_BINDINGS]);
+	}
+	if (list.p == NULL)
+		return;
+	struct template_values values = {r->out->app, namespace, {NULL, 0}};
+	binding_list_read(r->config, list, &values, field, &r->out->problems, &r->out->bindings);
+}
+
+void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
+		      struct str namespace, struct wishes *out)
+{
+	*out = (struct wishes){.problems.arena = arena};
+	struct reader r = {.arena = arena, .config = config, .workload = workload, .out = out};
+	collect(&r, workload->metadata, "", "", false);
+	collect(&r, workload->template_metadata, workload->kind->template_field, ".", true);
+	if (read_opt_out(&r)) {
+		*out = (struct wishes){.opted_out = true, .problems.arena = arena};
+		return;
+	}
+	refuse_job_template(&r);
+	read_app(&r);
+	read_bindings(&r, namespace);
+	read_containers(&r);
+	read_migration(&r);
+}
+
+struct str annotation_field(struct arena *arena, const struct config *config, const char *name)
+{
+	return arena_fmt(arena, "metadata.annotations[%.*s/%s]", STR_ARG(config->annotation_prefix), name);
+}
+
+struct str annotation_status(const struct config *config, const struct json *metadata)
+{
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a))
+		if (str_eqz(own_name(config, json_key(a)), STATUS))
+			return json_string(a);
+	return (struct str){NULL, 0};
+}

@@ -1,0 +1,38 @@
+/* A workload's annotations (SPEC section 2): what its owner asks connhook for. */
+#ifndef POLICY_ANNOTATIONS_H
+#define POLICY_ANNOTATIONS_H
+
+#include "kube/workload.h"
+#include "policy/binding.h"
+#include "policy/config.h"
+#include "policy/violation.h"
+
+/* What a workload asks for. `problems` says what is wrong with it; the rest is then incomplete. */
+struct wishes {
+	bool opted_out;          /* inject: "false" */
+	bool bindings_annotated; /* the bindings are the owner's, not the configuration's defaults */
+	struct bound_list bindings;
+	struct str app;
+	struct names containers; /* names or globs; none: all but the excluded ones */
+	struct str containers_field;
+	bool migrate;
+	struct names command;      /* of the migration: argv */
+	struct str migrate_image;  /* absent: the image of the container it is modelled on */
+	struct str migrate_from;   /* absent: the first injected container */
+	struct str migrate_from_field;
+	struct str migrate_field;
+	bool migrate_first;
+	struct violations problems;
+};
+
+/* Reads the annotations of `workload` in `namespace`. Memory is the arena. */
+void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
+		      struct str namespace, struct wishes *out);
+
+/* Field path of an annotation of the workload: metadata.annotations[PREFIX/NAME]. */
+struct str annotation_field(struct arena *arena, const struct config *config, const char *name);
+
+/* The text of connhook's own status annotation on an object; absent when it has none. */
+struct str annotation_status(const struct config *config, const struct json *metadata);
+
+#endif

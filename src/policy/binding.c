@@ -1,0 +1,232 @@
+#include "policy/binding.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "kube/name.h"
+
+/* A Secret that Crossplane writes for a claim. */
+#define CLAIM_SUFFIX "-conn"
+
+/* One element of a list: `name` or `name=instance`. */
+struct element {
+	struct str text, name, instance;
+	const struct binding *binding;
+};
+
+static struct str quote(struct str s)
+{
+	return str_utf8_cut(s, LIMIT_QUOTE);
+}
+
+/* "; did you mean "db"?" for a name that is close to one of the bindings. */
+static struct str suggestion(const struct config *config, struct str name, struct arena *arena)
+{
+	const struct binding *closest = NULL;
+	size_t least = name.n / 3 + 2;
+	for (size_t i = 0; i < config->binding_count; i++) {
+		size_t distance = str_distance(name, config->bindings[i].name);
+		if (distance < least && distance < config->bindings[i].name.n) {
+			least = distance;
+			closest = &config->bindings[i];
+		}
+	}
+	return closest ? arena_fmt(arena, "; did you mean \"%.*s\"?", STR_ARG(closest->name)) : STR("");
+}
+
+static struct str choices(const struct config *config, struct arena *arena)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_MESSAGE);
+	for (size_t i = 0; i < config->binding_count && text.n < LIMIT_MESSAGE / 4; i++)
+		buf_fmt(&text, "%s%.*s", i > 0 ? ", " : "", STR_ARG(config->bindings[i].name));
+	struct str result = arena_str(arena, config->binding_count > 0 ? buf_str(&text) : STR("none is configured"));
+	buf_free(&text);
+	return result;
+}
+
+static struct str identity(struct arena *arena, const char *fault, struct str part)
+{
+	return arena_fmt(arena, "bindings:%s:%.*s", fault, STR_ARG(part));
+}
+
+/* Reads one element; false, with a problem added, when its form or name is wrong. */
+static bool element_read(const struct config *config, struct str text, struct str field, struct violations *problems,
+			 struct element *out)
+{
+	struct arena *arena = problems->arena;
+	struct element e = {.text = str_trim(text)};
+	size_t equals = str_find(e.text, '=');
+	e.name = str_trim((struct str){e.text.p, equals});
+	if (e.text.n == 0) {
+		violation_add(problems, field, identity(arena, "empty", e.text),
+			      "found an empty element in the list; expected names parted by single commas, such as "
+			      "\"db,cache\"; remove the superfluous comma");
+		return false;
+	}
+	if (equals < e.text.n) {
+		e.instance = str_trim(str_from(e.text, equals + 1));
+		if (e.instance.n == 0 || e.name.n == 0 || str_find(e.instance, '=') < e.instance.n) {
+			violation_add(problems, field, identity(arena, "form", e.text),
+				      "found \"%.*s\"; expected \"name\" or \"name=instance\"", STR_ARG(quote(e.text)));
+			return false;
+		}
+	}
+	e.binding = config_binding(config, e.name);
+	if (e.binding == NULL) {
+		violation_add(problems, field, identity(arena, "unknown", e.name),
+			      "found \"%.*s\", which is not a binding; expected one of: %.*s%.*s", STR_ARG(quote(e.name)),
+			      STR_ARG(choices(config, arena)), STR_ARG(suggestion(config, e.name, arena)));
+		return false;
+	}
+	*out = e;
+	return true;
+}
+
+/* Takes the list apart; only elements without fault are in the result. */
+static size_t list_read(const struct config *config, struct str list, struct str field, struct violations *problems,
+			struct element elements[LIMIT_LIST])
+{
+	struct arena *arena = problems->arena;
+	if (str_trim(list).n == 0) {
+		violation_add(problems, field, identity(arena, "empty-list", STR("")),
+			      "the list is empty; name at least one of: %.*s; or remove the annotation",
+			      STR_ARG(choices(config, arena)));
+		return 0;
+	}
+	size_t count = 0;
+	struct str rest = list, part;
+	while (str_split(&rest, ',', &part)) {
+		if (count == LIMIT_LIST) {
+			violation_add(problems, field, identity(arena, "long", STR("")),
+				      "found more than %d bindings; remove some", LIMIT_LIST);
+			return count;
+		}
+		struct element e;
+		if (!element_read(config, part, field, problems, &e))
+			continue;
+		bool twice = false;
+		for (size_t i = 0; i < count; i++)
+			twice = twice || (str_eq(elements[i].name, e.name) && str_eq(elements[i].instance, e.instance));
+		if (twice)
+			violation_add(problems, field, identity(arena, "twice", e.text),
+				      "found \"%.*s\" twice; name each binding once", STR_ARG(quote(e.text)));
+		else
+			elements[count++] = e;
+	}
+	return count;
+}
+
+void binding_list_check(const struct config *config, struct str list, struct str field, struct violations *problems)
+{
+	struct element elements[LIMIT_LIST];
+	(void)list_read(config, list, field, problems, elements);
+}
+
+static bool wants_instance(const struct binding *b)
+{
+	bool wants = template_wants_instance(b->secret_name) || template_wants_instance(b->claim) ||
+		     template_wants_instance(b->prefix);
+	for (size_t i = 0; i < b->env_count; i++)
+		wants = wants || template_wants_instance(b->env[i].value);
+	return wants;
+}
+
+/*
+ * The Secret's name. An instance takes the place of the whole template, unless the template has a place for it; with
+ * `claim` it is the claim's name. False, with a problem added, when the result is no valid name.
+ */
+static bool secret_name(const struct element *e, const struct template_values *values, struct str field,
+			struct violations *problems, struct str *out)
+{
+	struct arena *arena = problems->arena;
+	bool is_claim = e->binding->claim.p != NULL;
+	struct str template = is_claim ? e->binding->claim : e->binding->secret_name;
+	*out = (struct str){NULL, 0};
+	if (template.p == NULL)
+		return true;
+	struct str base = e->instance.p != NULL && !template_wants_instance(template)
+				  ? e->instance
+				  : template_expand(arena, template, values);
+	if (is_claim && str_ends(base, STR(CLAIM_SUFFIX))) {
+		struct str claim = {base.p, base.n - (sizeof CLAIM_SUFFIX - 1)};
+		violation_add(problems, field, identity(arena, "conn", e->text),
+			      "\"%.*s\" names the claim's Secret \"%.*s\"; expected the claim: write \"%.*s=%.*s\"",
+			      STR_ARG(quote(e->text)), STR_ARG(quote(base)), STR_ARG(e->name), STR_ARG(quote(claim)));
+		return false;
+	}
+	*out = is_claim ? arena_fmt(arena, "%.*s" CLAIM_SUFFIX, STR_ARG(base)) : base;
+	if (name_is_subdomain(*out))
+		return true;
+	violation_add(problems, field, identity(arena, "name", *out),
+		      "\"%.*s\" gives the Secret name \"%.*s\", which is not valid; expected at most 253 lower-case letters, "
+		      "digits, - and ., beginning and ending with a letter or digit",
+		      STR_ARG(quote(e->text)), STR_ARG(quote(*out)));
+	return false;
+}
+
+/* Fills the `env` entries. False when memory is out. */
+static bool fill_env(struct arena *arena, const struct binding *binding, const struct template_values *values,
+		     struct bound *out)
+{
+	struct bound_env *env = arena_array(arena, binding->env_count, sizeof *env);
+	if (env == NULL)
+		return false;
+	for (size_t i = 0; i < binding->env_count; i++) {
+		const struct env_mapping *m = &binding->env[i];
+		env[i] = (struct bound_env){m->name, m->key, {NULL, 0}};
+		if (m->key.p != NULL)
+			out->env_from = false;
+		else
+			env[i].value = template_expand(arena, m->value, values);
+	}
+	out->env = env;
+	out->env_count = binding->env_count;
+	return true;
+}
+
+static bool bind(const struct element *e, const struct template_values *values, struct str field,
+		 struct violations *problems, struct bound *out)
+{
+	struct arena *arena = problems->arena;
+	const struct binding *b = e->binding;
+	struct template_values own = *values;
+	own.instance = e->instance;
+	if (e->instance.p == NULL && wants_instance(b)) {
+		violation_add(problems, field, identity(arena, "instance", e->text),
+			      "binding \"%.*s\" needs an instance; write \"%.*s=INSTANCE\"", STR_ARG(e->name), STR_ARG(e->name));
+		return false;
+	}
+	if (e->instance.p != NULL && b->secret_name.p == NULL && b->claim.p == NULL && !wants_instance(b)) {
+		violation_add(problems, field, identity(arena, "no-instance", e->text),
+			      "found \"%.*s\", but binding \"%.*s\" takes no instance; write \"%.*s\"", STR_ARG(quote(e->text)),
+			      STR_ARG(e->name), STR_ARG(e->name));
+		return false;
+	}
+	struct bound result = {.binding = b, .label = e->text};
+	if (!secret_name(e, &own, field, problems, &result.secret))
+		return false;
+	result.env_from = result.secret.p != NULL;
+	result.prefix = b->prefix.n > 0 ? template_expand(arena, b->prefix, &own) : STR("");
+	if (result.prefix.n > 0 && !name_is_env(result.prefix)) {
+		violation_add(problems, field, identity(arena, "prefix", result.prefix),
+			      "\"%.*s\" gives the variable prefix \"%.*s\", which is not valid; expected printable ASCII without =",
+			      STR_ARG(quote(e->text)), STR_ARG(quote(result.prefix)));
+		return false;
+	}
+	if (!fill_env(arena, b, &own, &result))
+		return false;
+	*out = result;
+	return true;
+}
+
+void binding_list_read(const struct config *config, struct str list, const struct template_values *values,
+		       struct str field, struct violations *problems, struct bound_list *out)
+{
+	struct element elements[LIMIT_LIST];
+	size_t count = list_read(config, list, field, problems, elements);
+	struct bound *items = arena_array(problems->arena, count, sizeof *items);
+	*out = (struct bound_list){items, 0};
+	for (size_t i = 0; i < count && items != NULL; i++)
+		if (bind(&elements[i], values, field, problems, &items[out->count]))
+			out->count++;
+}

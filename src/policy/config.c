@@ -1,0 +1,44 @@
+#include "policy/config.h"
+
+#include <stdlib.h>
+
+static const unsigned char profile_managed[] = {
+#include "profile_managed.h"
+};
+
+static const unsigned char profile_in_cluster[] = {
+#include "profile_in-cluster.h"
+};
+
+void config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	arena_free(&c->arena);
+	free(c);
+}
+
+struct str config_profile(struct str name)
+{
+	if (str_eqz(name, "managed"))
+		return (struct str){(const char *)profile_managed, sizeof profile_managed};
+	if (str_eqz(name, "in-cluster"))
+		return (struct str){(const char *)profile_in_cluster, sizeof profile_in_cluster};
+	return (struct str){NULL, 0};
+}
+
+const struct binding *config_binding(const struct config *c, struct str name)
+{
+	for (size_t i = 0; i < c->binding_count; i++)
+		if (str_eq(c->bindings[i].name, name))
+			return &c->bindings[i];
+	return NULL;
+}
+
+bool names_match(const struct names *list, struct str name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (str_glob(list->items[i], name))
+			return true;
+	return false;
+}

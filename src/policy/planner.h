@@ -1,0 +1,61 @@
+/* The state that the parts of plan_make share. Nobody else includes this. */
+#ifndef POLICY_PLANNER_H
+#define POLICY_PLANNER_H
+
+#include "policy/list.h"
+#include "policy/plan.h"
+#include "policy/status.h"
+
+/* An entry that a binding gives, as Kubernetes writes it. */
+struct plan_entry {
+	const struct bound *bound;
+	const struct json *value;
+	struct str name;   /* env: the variable; envFrom: the Secret */
+	struct str prefix; /* envFrom */
+};
+
+/* A variable that a binding is known to give. */
+struct plan_variable {
+	struct str name;
+	struct str source; /* for a sentence: Secret "x" (binding db) */
+};
+
+/* What connhook puts into one container: kept for the status and for the migration. */
+struct plan_container {
+	struct str name;
+	struct str record;                /* its part of the status, without braces; empty when nothing is injected */
+	const struct json **env, **env_from; /* the lists as they will be */
+	size_t env_count, env_from_count;
+};
+
+struct planner {
+	struct arena *arena;
+	const struct config *config;
+	const struct workload *workload, *old; /* `old` is NULL unless the status is the old object's */
+	struct wishes wishes;
+	struct status status;
+	struct patch *patch;
+	struct plan *out;
+	struct str pod_pointer, pod_field; /* of the pod spec */
+	struct plan_entry *env_from, *env;
+	size_t env_from_count, env_count;
+	struct plan_variable *variables; /* sorted by name */
+	size_t variable_count;
+	bool *injected;                        /* by index of the binding: a container has got its entries */
+	const struct json *model;              /* the container that the migration is modelled on; NULL: none */
+	struct plan_container model_result;    /* that container, as it will be */
+	struct str containers_record;          /* the status' list `injected` */
+};
+
+/* Fills env_from, env and variables from the bindings. False when memory is out. */
+bool plan_entries(struct planner *p);
+
+/* Plans container `index`: its operations, findings and record. */
+bool plan_container(struct planner *p, const struct json *container, size_t index, bool selected,
+		    struct plan_container *out);
+
+/* Plans the migration container and the init containers' place. *record: name for the status, absent for none;
+ * *was: see list_was. */
+bool plan_migration(struct planner *p, struct str *record, const struct json **was);
+
+#endif

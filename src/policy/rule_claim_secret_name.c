@@ -1,0 +1,79 @@
+/*
+ * claim-secret-name: a claim's connection secret is always "<claim-name>-conn", in the claim's namespace, and the
+ * claim's name leaves room for that and for the Service that carries it.
+ */
+#include "policy/rule.h"
+
+#include "base/limits.h"
+#include "kube/name.h"
+
+#define SUFFIX "-conn"
+
+static const struct group_kind claims[] = {
+	{{"database.bizmatters.io", 22}, {"PostgresInstance", 16}},
+	{{"database.bizmatters.io", 22}, {"DragonflyInstance", 17}},
+	{{"cache.bizmatters.io", 19}, {"DragonflyInstance", 17}},
+};
+
+/* How a sentence repeats a value. */
+static struct str shown(struct arena *arena, const struct json *value)
+{
+	struct str text = json_string(value);
+	if (text.p == NULL)
+		return str_of(json_kind_name(json_kind(value)));
+	return arena_fmt(arena, "\"%.*s\"", STR_ARG(str_utf8_cut(text, LIMIT_QUOTE)));
+}
+
+/* A field that, where it is present, must hold exactly `wanted`. */
+static void check_field(const struct rule_context *context, const struct json *value, const char *field, struct str wanted,
+			const char *because, struct violations *found)
+{
+	if (json_kind(value) == JSON_ABSENT || json_kind(value) == JSON_NULL || str_eq(json_string(value), wanted))
+		return;
+	struct str was = shown(context->arena, value);
+	violation_add(found, str_of(field), arena_fmt(context->arena, "%s:%.*s", field, STR_ARG(was)),
+		      "found %.*s; expected \"%.*s\", %s; write that, or leave the field out", STR_ARG(was), STR_ARG(wanted),
+		      because);
+}
+
+static void check_name(struct str name, struct violations *found)
+{
+	struct str field = STR("metadata.name");
+	if (str_ends(name, STR(SUFFIX))) {
+		struct str shorter = {name.p, name.n - (sizeof SUFFIX - 1)};
+		violation_add(found, field, STR("name:suffix"),
+			      "found \"%.*s\"; expected a name that does not itself end in " SUFFIX
+			      ", which marks connection secrets; name the claim \"%.*s\"",
+			      STR_ARG(str_utf8_cut(name, NAME_SUBDOMAIN_MAX)), STR_ARG(str_utf8_cut(shorter, NAME_SUBDOMAIN_MAX)));
+	}
+	if (!name_is_dns1035(name))
+		violation_add(found, field, STR("name:form"),
+			      "found \"%.*s\" (%zu characters); expected at most %d lower-case letters, digits and -, beginning with "
+			      "a letter, because a Service carries the claim's name; choose such a name",
+			      STR_ARG(str_utf8_cut(name, NAME_SUBDOMAIN_MAX)), name.n, NAME_LABEL_MAX);
+}
+
+static void check(const struct rule_context *context, struct violations *found)
+{
+	if (!rule_kind_matches(context->rule, context->request) || context->name.n == 0)
+		return;
+	struct arena *arena = context->arena;
+	const struct json *spec = json_getz(context->object, "spec");
+	const struct json *ref = json_getz(spec, "writeConnectionSecretToRef");
+	struct str wanted = arena_fmt(arena, "%.*s" SUFFIX, STR_ARG(context->name));
+	const char *because = "the claim's name and " SUFFIX;
+	check_field(context, json_getz(ref, "name"), "spec.writeConnectionSecretToRef.name", wanted, because, found);
+	check_field(context, json_getz(spec, "connectionSecretName"), "spec.connectionSecretName", wanted, because, found);
+	if (context->request->namespace.n > 0)
+		check_field(context, json_getz(ref, "namespace"), "spec.writeConnectionSecretToRef.namespace",
+			    context->request->namespace, "the claim's own namespace", found);
+	check_name(context->name, found);
+}
+
+const struct rule rule_claim_secret_name = {
+	.id = "claim-secret-name",
+	.mode = MODE_ENFORCE,
+	.check = check,
+	.kinds = claims,
+	.kind_count = sizeof claims / sizeof claims[0],
+};

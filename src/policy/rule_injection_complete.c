@@ -1,0 +1,23 @@
+/*
+ * injection-complete: the backstop. What the annotations ask for stands in the object when it is about to be stored,
+ * also when the mutating call was skipped or another webhook has undone it. Only what is missing counts: an order or a
+ * leftover starts no service without its database.
+ */
+#include "policy/rule.h"
+
+static void check(const struct rule_context *context, struct violations *found)
+{
+	if (context->plan == NULL)
+		return;
+	const struct violations *missing = &context->plan->missing;
+	for (size_t i = 0; i < missing->count; i++)
+		violation_add(found, missing->items[i].field, missing->items[i].identity,
+			      "%.*s; connhook's mutating webhook was skipped or another webhook undid its work: apply again",
+			      STR_ARG(missing->items[i].message));
+}
+
+const struct rule rule_injection_complete = {
+	.id = "injection-complete",
+	.mode = MODE_ENFORCE,
+	.check = check,
+};

@@ -1,0 +1,27 @@
+/* What is wrong with an object: a list of sentences, each with its field. */
+#ifndef POLICY_VIOLATION_H
+#define POLICY_VIOLATION_H
+
+#include "base/arena.h"
+
+struct violation {
+	struct str field;    /* field path as Kubernetes writes it */
+	struct str message;  /* found, expected, what to do */
+	struct str identity; /* what was found, apart from where: two violations of one identity are the same fault */
+};
+
+/* Start with {.arena = ...}. A failed allocation stays in the arena. */
+struct violations {
+	struct arena *arena;
+	struct violation *items;
+	size_t count, capacity;
+};
+
+/* Adds one; the message in printf form. `field` and `identity` must live as long as the arena. */
+void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Does the list hold one of that identity? */
+bool violation_known(const struct violations *v, struct str identity);
+
+#endif
