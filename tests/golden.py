@@ -1,0 +1,256 @@
+#!/usr/bin/python3
+"""
+Golden cases: every folder under tests/cases that holds a request is run and compared. tests/README.md has the format.
+
+    tests/golden.py --build build [-k WORDS] [--update]
+"""
+import argparse
+import copy
+import difflib
+import os
+import sys
+import tempfile
+
+import jsonpatch
+
+from support import core, exact, kube
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cases')
+PHASES = ('mutate', 'validate')
+PROFILES = ('managed', 'in-cluster')
+HEADER = '# Written by `make golden`; read it, do not edit it.\n'
+KEYS = {'about', 'config', 'object', 'old', 'after', 'edit', 'apply', 'replace', 'operation', 'user', 'groups',
+        'namespace', 'name', 'subresource', 'dryRun', 'phases', 'envelope', 'body'}
+
+
+class Bad(Exception):
+    """A case that is written wrongly."""
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def change(obj, how):
+    """A mapping is a merge patch (RFC 7386), a list a JSON Patch."""
+    if isinstance(how, list):
+        return jsonpatch.JsonPatch(how).apply(obj)
+    return kube.merge_patch(obj, how)
+
+
+class Case:
+    """A folder: its requests in the order they are written, and what became of each."""
+
+    def __init__(self, folder, pipe, scratch):
+        self.folder, self.pipe, self.scratch = folder, pipe, scratch
+        self.id = os.path.relpath(folder, ROOT)
+        self.reviews = {p: folder + '/%s.json' % p for p in PHASES if os.path.exists(folder + '/%s.json' % p)}
+        doc = exact.yaml_load(read(folder + '/case.yaml')) if os.path.exists(folder + '/case.yaml') else {}
+        self.common = dict(doc or {})
+        self.requests = self.common.pop('requests', None) or {'request': {}}
+        for name, r in [('case.yaml', self.common)] + list(self.requests.items()):
+            if set(r or {}) - KEYS:
+                raise Bad('%s: unknown keys %s; known: %s' % (name, sorted(set(r) - KEYS), sorted(KEYS)))
+        self.states = {}
+        self.answers, self.results = {}, {}
+        self.fingerprints = []
+
+    def path(self, name):
+        return os.path.normpath(os.path.join(self.folder, name))
+
+    def content(self, what):
+        """An object: written in place, or the name of a file beside case.yaml."""
+        return exact.yaml_load(read(self.path(what))) if isinstance(what, str) else what
+
+    def config(self, what):
+        """A configuration for decide_pipe: a profile, a file, or a change to one of these written in place."""
+        if isinstance(what, dict):
+            how = dict(what)
+            base = how.pop('like', 'managed')
+            source = '%s/../src/policy/profiles/%s.yaml' % (os.path.dirname(ROOT), base) if base in PROFILES \
+                else self.path(base)
+            data = exact.dumps(change(exact.yaml_load(read(source)), how))
+            name = os.path.join(self.scratch, '%016x.yaml' % (hash(data) & (1 << 64) - 1))
+            with open(name, 'wb') as f:
+                f.write(data)
+            return name
+        return what if what in PROFILES else self.path(what)
+
+    def run(self):
+        for name, own in self.requests.items():
+            r = {**self.common, **(own or {})}
+            try:
+                self.run_request(name, r)
+            except core.Wrong as e:
+                raise core.Wrong('%s: %s' % (name, e)) from None
+            except (KeyError, OSError, TypeError, ValueError, jsonpatch.JsonPatchException) as e:
+                raise Bad('%s: %s: %s' % (name, type(e).__name__, e)) from None
+
+    def run_request(self, name, r):
+        config = self.config(r.get('config', 'managed'))
+        self.answers[name] = out = {}
+        if 'body' in r or self.reviews:
+            for phase in r.get('phases', PHASES if 'body' in r else list(self.reviews)):
+                body = r['body'].encode() if 'body' in r else read(self.reviews[phase])
+                a, result = self.ask(phase, config, body)
+                out[phase] = view(a)
+                if phase == 'mutate' and a.response:
+                    self.keep(name, result, result, a)
+            return
+        operation, manifest, obj, old = self.build(r)
+        phases = r.get('phases', PHASES)
+        result, a = obj, None
+        if 'mutate' in phases:
+            a, result = self.ask('mutate', config, self.review(r, operation, obj, old))
+            out['mutate'] = view(a)
+            if obj is not None and a.allowed and operation in ('CREATE', 'UPDATE'):
+                self.again(r, config, operation, result, old)
+        self.keep(name, manifest, result, a)
+        if 'validate' in phases:
+            late = kube.stored(result) if a is not None and a.patch else result
+            v, _ = self.ask('validate', config, self.review(r, operation, late, old))
+            out['validate'] = view(v)
+
+    def keep(self, name, manifest, result, a):
+        """What is in the cluster afterwards, for `after:`; a denied request leaves what was there."""
+        if a is not None and a.patch:
+            self.results[name] = result
+        if (a is None or a.allowed) and isinstance(result, dict):
+            self.states[name] = (manifest, kube.stored(result))
+
+    def build(self, r):
+        """(operation, the user's manifest, object, oldObject)"""
+        if 'after' in r:
+            if r['after'] not in self.states:
+                raise Bad('after: %s: no such request before, or it was denied' % r['after'])
+            manifest, old = self.states[r['after']]
+            obj = copy.deepcopy(old)
+            if 'apply' in r:
+                new = change(manifest, r['apply'])
+                obj, manifest = kube.apply(manifest, new, old), new
+            elif 'replace' in r:
+                obj = manifest = change(manifest, r['replace'])
+            if 'edit' in r:
+                obj = change(obj, r['edit'])
+            operation = r.get('operation', 'UPDATE')
+        else:
+            obj = manifest = change(self.content(r.get('object', 'object.yaml')), r.get('edit', {}))
+            old = self.content(r['old']) if 'old' in r else None
+            operation = r.get('operation', 'UPDATE' if 'old' in r else 'CREATE')
+        if operation == 'DELETE':
+            return operation, manifest, None, old or obj
+        return operation, manifest, obj, old
+
+    def review(self, r, operation, obj, old):
+        options = {k: r[k] for k in ('user', 'groups', 'namespace', 'name', 'subresource') if k in r}
+        return exact.dumps(change(kube.review(operation, obj, old, dry_run=r.get('dryRun', False), **options),
+                                  r.get('envelope', {})))
+
+    def ask(self, phase, config, body):
+        """The answer, and the object after it."""
+        a = self.pipe.ask(phase, config, body)
+        if a.fingerprint not in self.fingerprints:
+            self.fingerprints.append(a.fingerprint)
+        obj = exact.loads(body)['request'].get('object') if a.response else None
+        return a, core.apply(a.patch, obj) if a.patch else obj
+
+    def again(self, r, config, operation, result, old):
+        """Mutating the result once more, as the API server does on reinvocation and on the next update."""
+        for op, obj, before in ((operation, result, old), (operation, kube.stored(result), old),
+                                ('UPDATE', result, result), ('UPDATE', kube.stored(result), result)):
+            a, _ = self.ask('mutate', config, self.review(r, op, obj, before))
+            if a.patch or not a.allowed:
+                raise core.Wrong('mutating the result again (%s) gives %s' % (op, a.patch or a.response))
+
+
+def view(a):
+    """An answer as it stands in expected.yaml."""
+    if a.status != 200:
+        return {'http': a.status, 'body': a.json}
+    v = {'skipped': a.skipped} if a.skipped else {}
+    v.update({k: x for k, x in a.response.items() if k not in ('uid', 'patch', 'patchType')})
+    if a.bindings:
+        v['injected'] = a.bindings
+    if a.patch:
+        v['patch'] = a.patch
+    return v
+
+
+def hide(value, fingerprints):
+    """A configuration's fingerprint becomes a word, so that a comment in a profile changes no expectation."""
+    data = exact.dumps(value)
+    for i, f in enumerate(fingerprints):
+        data = data.replace(f.encode(), b'FINGERPRINT-%d' % (i + 1) if i else b'FINGERPRINT')
+    return exact.loads(data)
+
+
+def dump(content):
+    """A generated file: one block for each request."""
+    return HEADER + ''.join('\n' + exact.yaml_dump({k: v}) for k, v in content.items())
+
+
+def load(path):
+    return (exact.yaml_load(read(path)) or {}) if os.path.exists(path) else {}
+
+
+def differences(kind, wanted, got):
+    """For each request whose content differs: (request, text of the difference)."""
+    for name in list(got) + [n for n in wanted if n not in got]:
+        if name in wanted and name in got and wanted[name] == got[name]:
+            continue
+        old, new = (exact.yaml_dump(d[name]).splitlines() if name in d else [] for d in (wanted, got))
+        lines = list(difflib.unified_diff(old, new, '%s expected' % kind, '%s now' % kind, lineterm='', n=3))
+        yield name, '\n'.join(lines or ['%s: the request has no entry; run with --update and read it' % kind])
+
+
+def run_folder(folder, pipe, scratch, update):
+    """(requests, failures), each failure a text."""
+    try:
+        case = Case(folder, pipe, scratch)
+        case.run()
+    except (core.Wrong, Bad, exact.NotJson) as e:
+        return 1, ['%s: %s' % (os.path.relpath(folder, ROOT), e)]
+    got = {'expected': hide(case.answers, case.fingerprints), 'result': hide(case.results, case.fingerprints)}
+    failures = {}
+    for kind, content in got.items():
+        path = '%s/%s.yaml' % (folder, kind)
+        if update:
+            if content:
+                with open(path, 'w', encoding='utf-8') as f:
+                    f.write(dump(content))
+            elif os.path.exists(path):
+                os.remove(path)
+        for name, text in differences(kind, load(path), content):
+            failures.setdefault(name, []).append(text)
+    return len(case.requests), ['%s: %s\n%s' % (case.id, n, '\n'.join(t)) for n, t in failures.items()]
+
+
+def folders(words):
+    for folder, names, files in sorted(os.walk(ROOT)):
+        names.sort()
+        if {'case.yaml', 'object.yaml', 'mutate.json', 'validate.json'} & set(files):
+            if all(w in os.path.relpath(folder, ROOT) for w in words.split()):
+                yield folder
+
+
+def main():
+    options = argparse.ArgumentParser(description='Runs tests/cases.')
+    options.add_argument('--build', default='build', help='the build directory')
+    options.add_argument('-k', default='', metavar='WORDS', help='only folders whose path holds all of these words')
+    options.add_argument('--update', action='store_true', help='write the expected files anew')
+    options = options.parse_args()
+    count, failed = 0, []
+    with tempfile.TemporaryDirectory() as scratch, core.Core(options.build) as pipe:
+        for folder in folders(options.k):
+            n, failures = run_folder(folder, pipe, scratch, options.update)
+            count += n
+            failed += failures
+    for text in failed:
+        print(text + '\n')
+    print('%d passed, %d failed' % (count - len(failed), len(failed)))
+    return 1 if failed or count == 0 else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""decide() behind a pipe, and what must be true of every answer it gives."""
+import base64
+import copy
+import re
+import subprocess
+
+import jsonpatch
+
+from support import exact
+
+LIMIT_WARNING = 256
+LIMIT_WARNINGS = 4096
+
+
+class Wrong(AssertionError):
+    """An answer that no request may get."""
+
+
+class Answer:
+    """One answer of decide(). `patch` is the decoded list, or None."""
+
+    def __init__(self, status, body, skipped, bindings, fingerprint):
+        self.status, self.body, self.skipped, self.fingerprint = status, body, skipped, fingerprint
+        self.bindings = bindings
+        self.patch = None
+        self.response = None
+        self.json = exact.loads(body) if status != 0 else None
+
+    @property
+    def allowed(self):
+        return self.response is not None and self.response['allowed']
+
+    @property
+    def warnings(self):
+        return (self.response or {}).get('warnings', [])
+
+    @property
+    def causes(self):
+        return (self.response or {}).get('status', {}).get('details', {}).get('causes', [])
+
+
+class Core:
+    """A decide_pipe process. Use with `with`; leaving it checks that it ended cleanly (leaks included)."""
+
+    def __init__(self, build):
+        self.command = [build + '/tests/support/decide_pipe']
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 16)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, _value, _traceback):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        if kind is not None:
+            self.process.kill()
+        code = self.process.wait()
+        self.process.stdout.close()
+        if kind is None and code != 0:
+            raise Wrong('decide_pipe ended with status %d' % code)
+
+    def raw(self, phase, config, body):
+        """Asks; returns an Answer whose content has not been looked at."""
+        try:
+            self.process.stdin.write(b'%s %s %d\n' % (phase.encode(), config.encode(), len(body)) + body)
+            self.process.stdin.flush()
+            header = self.process.stdout.readline().split()
+        except BrokenPipeError:
+            header = []
+        if len(header) != 5:
+            code = self.process.wait()
+            self.start()
+            raise Wrong('decide_pipe died (status %d) on: %s %s %.2000s' % (
+                code, phase, config, body.decode('utf-8', 'replace')))
+        status, length, skipped, bindings, fingerprint = header
+        answer = self.process.stdout.read(int(length))
+        return Answer(int(status), answer, None if skipped == b'-' else skipped.decode(),
+                      [] if bindings == b'-' else bindings.decode().split(','), fingerprint.decode())
+
+    def ask(self, phase, config, body):
+        """Asks and checks all that holds for any answer to any request."""
+        a = self.raw(phase, config, body)
+        if a.status == 0:
+            raise Wrong('configuration %s: %s' % (config, a.body.decode()))
+        check(phase, body, a)
+        return a
+
+
+def check(phase, body, a):
+    if a.status != 200:
+        if a.json.get('kind') != 'Status' or a.json.get('status') != 'Failure' or not a.json.get('message') \
+                or a.json.get('code') != exact.Number(a.status):
+            raise Wrong('HTTP %d needs a Status with its code and a message: %s' % (a.status, a.body))
+        return
+    request = exact.loads(body)['request']
+    if a.json.get('apiVersion') != 'admission.k8s.io/v1' or a.json.get('kind') != 'AdmissionReview':
+        raise Wrong('not an AdmissionReview: %s' % a.body)
+    a.response = r = a.json['response']
+    if r.get('uid') != request['uid']:
+        raise Wrong('uid %r is not echoed: %s' % (request['uid'], a.body))
+    if not isinstance(r.get('allowed'), bool):
+        raise Wrong('allowed is not a boolean: %s' % a.body)
+    unknown = set(r) - {'uid', 'allowed', 'status', 'patch', 'patchType', 'warnings', 'auditAnnotations'}
+    if unknown:
+        raise Wrong('unknown fields in the response: %s' % unknown)
+    if ('patch' in r) != ('patchType' in r) or r.get('patchType', 'JSONPatch') != 'JSONPatch':
+        raise Wrong('patchType must stand beside patch: %s' % a.body)
+    if 'patch' in r:
+        if phase == 'validate' or not r['allowed']:
+            raise Wrong('a patch where there must be none: %s' % a.body)
+        a.patch = exact.loads(base64.b64decode(r['patch'], validate=True))
+        if not isinstance(a.patch, list) or not a.patch:
+            raise Wrong('a patch is a list that is not empty: %s' % a.patch)
+    if not r['allowed']:
+        status = r.get('status', {})
+        if status.get('code') not in (exact.Number(422), exact.Number(403)) or not status.get('message') \
+                or not status.get('reason'):
+            raise Wrong('a denial has code 422 or 403, a reason and a message: %s' % a.body)
+    warnings = r.get('warnings', [])
+    sizes = [len(w.encode('utf-8')) for w in warnings]
+    if any(n > LIMIT_WARNING or n == 0 for n in sizes) or sum(sizes) > LIMIT_WARNINGS:
+        raise Wrong('warnings of %s bytes' % sizes)
+    if len(set(warnings)) != len(warnings):
+        raise Wrong('the same warning twice: %s' % warnings)
+    for k, v in r.get('auditAnnotations', {}).items():
+        if not isinstance(v, str) or not re.fullmatch(r'[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?', k):
+            raise Wrong('audit annotation %r: %r' % (k, v))
+
+
+# What connhook may touch (SPEC section 4, point 4): fields of its own and single entries of the user's lists.
+_TEMPLATE = r'/spec(/jobTemplate/spec)?/template/spec/'
+_ALLOWED = re.compile(
+    r'/metadata/annotations(/[^/]+)?$'
+    '|' + _TEMPLATE + r'(containers|initContainers)/\d+/(env|envFrom)(/(\d+|-))?$'
+    '|' + _TEMPLATE + r'(initContainers|imagePullSecrets)(/(\d+|-))?$'
+    '|' + _TEMPLATE + r'initContainers/\d+/[A-Za-z]+(/.*)?$')
+
+
+def apply(patch, obj):
+    """The object after the patch, by python3-jsonpatch, one operation at a time, each held to _ALLOWED."""
+    obj = copy.deepcopy(obj)
+    for op in patch or []:
+        path = op['path']
+        if op['op'] not in ('add', 'replace', 'remove', 'test') or not _ALLOWED.match(path):
+            raise Wrong('the patch must not touch this: %s' % op)
+        if op['op'] == 'replace' and isinstance(lookup(obj, path), (list, dict)) and lookup(obj, path) \
+                and not re.search(r'/initContainers/\d+', path):
+            raise Wrong('the patch replaces a whole list or object: %s' % op)
+        obj = jsonpatch.JsonPatch([op]).apply(obj, in_place=True)
+    return obj
+
+
+def lookup(obj, path):
+    for part in path.split('/')[1:]:
+        part = part.replace('~1', '/').replace('~0', '~')
+        obj = obj[int(part)] if isinstance(obj, list) else obj[part]
+    return obj
