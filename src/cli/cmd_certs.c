@@ -1,0 +1,362 @@
+/* connhook certs: make, look at and renew certificates. */
+#include "cli/cli.h"
+
+#include "base/limits.h"
+#include "pki/pki.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_PER_DAY 86400
+
+static const char certs_help[] =
+	"usage: connhook certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
+	"       connhook certs show FILE...\n"
+	"       connhook certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
+	"\n"
+	"  init    make a CA and a serving certificate\n"
+	"  show    print what certificates and keys say, and whether they fit together\n"
+	"  renew   replace the serving certificate and keep the CA\n"
+	"\n"
+	"Each has its own --help.\n";
+
+static const char init_help[] =
+	"usage: connhook certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
+	"\n"
+	"Makes ca.crt, ca.key, tls.crt and tls.key in DIR, which is created if it is missing.\n"
+	"Nothing is ever overwritten.\n"
+	"\n"
+	"  -o, --out DIR     where the files go\n"
+	"      --dns NAME    a DNS name of the server; may be repeated\n"
+	"      --ip ADDR     an IP address of the server; may be repeated\n"
+	"      --days N      how long the serving certificate is valid: 1 to 3650, default 365\n"
+	"  -h, --help        print this\n"
+	"\n"
+	"Without --dns and --ip the names are localhost, 127.0.0.1, ::1, connhook,\n"
+	"connhook.connhook.svc and connhook.connhook.svc.cluster.local.\n";
+
+static const char renew_help[] =
+	"usage: connhook certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
+	"\n"
+	"Replaces tls.crt and tls.key in DIR with new ones, signed by the CA that is there.\n"
+	"\n"
+	"  -o, --out DIR     where the files are\n"
+	"      --dns NAME    a DNS name of the server; may be repeated\n"
+	"      --ip ADDR     an IP address of the server; may be repeated\n"
+	"      --days N      how long the serving certificate is valid: 1 to 3650, default 365\n"
+	"  -h, --help        print this\n"
+	"\n"
+	"Without --dns and --ip the names of the old certificate are kept.\n";
+
+static const char show_help[] =
+	"usage: connhook certs show FILE...\n"
+	"\n"
+	"Prints what the certificates and keys in PEM files say, and checks all files together:\n"
+	"whose key is it, who signed it, is it valid now. Keys themselves are never printed.\n"
+	"\n"
+	"  -h, --help        print this\n"
+	"\n"
+	"Exit status: 0 all is well, 1 something does not fit or has expired, 2 a file cannot be read.\n";
+
+/* ---- options ---- */
+
+enum { OPTION_DNS = 256, OPTION_IP, OPTION_DAYS };
+
+static const struct option make_options[] = {
+	{"out", required_argument, NULL, 'o'},
+	{"dns", required_argument, NULL, OPTION_DNS},
+	{"ip", required_argument, NULL, OPTION_IP},
+	{"days", required_argument, NULL, OPTION_DAYS},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct option show_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* What init and renew are asked for. */
+struct wish {
+	const char *out;
+	struct str dns[LIMIT_CERTIFICATE_NAMES], ips[LIMIT_CERTIFICATE_NAMES];
+	size_t dns_count, ip_count;
+	long days;
+	bool help;
+};
+
+/* Flushes standard output and gives `code`, unless writing failed. */
+static int finish(int code)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return cli_fail("cannot write to standard output: %s", strerror(errno));
+	return code;
+}
+
+static int print_help(const char *text)
+{
+	(void)fputs(text, stdout); /* finish sees an error */
+	return finish(EXIT_OK);
+}
+
+/* The sentence for getopt_long's ':' and '?'. */
+static int bad_option(int c, char **argv, const char *command)
+{
+	if (c == ':')
+		return cli_fail("option '%s' needs a value; see 'connhook certs %s --help'", argv[optind - 1], command);
+	if (optopt == 'h' || optopt >= OPTION_DNS)
+		return cli_fail("option '%s' takes no value; see 'connhook certs %s --help'", argv[optind - 1], command);
+	if (optopt != 0)
+		return cli_fail("unknown option '-%c'; see 'connhook certs %s --help'", optopt, command);
+	return cli_fail("unknown option '%s'; see 'connhook certs %s --help'", argv[optind - 1], command);
+}
+
+/* Strict decimal; the range is checked here as well, so that the sentence names the option. */
+static int parse_days(const char *text, long *out)
+{
+	char *end;
+	errno = 0;
+	long days = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || days < 1 || days > LIMIT_CERTIFICATE_DAYS)
+		return cli_fail("--days: '%.*s' is not a number of days: expected 1 to %d", LIMIT_QUOTE, text,
+			LIMIT_CERTIFICATE_DAYS);
+	*out = days;
+	return EXIT_OK;
+}
+
+static int add_name(const char *option, int (*check)(struct str, struct error *), const char *text, struct str *list,
+	size_t *count)
+{
+	struct error err;
+	if (check(str_of(text), &err) != 0)
+		return cli_fail("%s: %s", option, err.text);
+	if (*count == LIMIT_CERTIFICATE_NAMES)
+		return cli_fail("%s: at most %d names are allowed", option, LIMIT_CERTIFICATE_NAMES);
+	list[(*count)++] = str_of(text);
+	return EXIT_OK;
+}
+
+/* EXIT_OK, or the exit status of a sentence that has been printed. */
+static int parse_wish(int argc, char **argv, struct wish *out)
+{
+	const char *command = argv[0];
+	int code = EXIT_OK, c;
+	opterr = 0;
+	optind = 0; /* glibc: begin anew, whatever was parsed before */
+	while (code == EXIT_OK && (c = getopt_long(argc, argv, ":o:h", make_options, NULL)) != -1) {
+		if (c == 'h')
+			out->help = true;
+		else if (c == 'o')
+			out->out = optarg;
+		else if (c == OPTION_DNS)
+			code = add_name("--dns", pki_dns_check, optarg, out->dns, &out->dns_count);
+		else if (c == OPTION_IP)
+			code = add_name("--ip", pki_ip_check, optarg, out->ips, &out->ip_count);
+		else if (c == OPTION_DAYS)
+			code = parse_days(optarg, &out->days);
+		else
+			code = bad_option(c, argv, command);
+	}
+	if (code != EXIT_OK || out->help)
+		return code;
+	if (optind < argc)
+		return cli_fail("unexpected argument '%s'; see 'connhook certs %s --help'", argv[optind], command);
+	if (out->out == NULL || out->out[0] == '\0')
+		return cli_fail("--out is missing: 'connhook certs %s --out DIR'", command);
+	return EXIT_OK;
+}
+
+/* ---- printing ---- */
+
+static const char *plural(long n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "364 days left" */
+static struct str time_left(struct arena *arena, const struct pki_certificate *c, time_t now)
+{
+	if (now < c->not_before)
+		return arena_str(arena, STR("not valid yet"));
+	long days = (long)((now > c->not_after ? now - c->not_after : c->not_after - now) / SECONDS_PER_DAY);
+	if (now > c->not_after)
+		return days == 0 ? arena_str(arena, STR("expired today")) :
+			arena_fmt(arena, "expired %ld day%s ago", days, plural(days));
+	return days == 0 ? arena_str(arena, STR("less than a day left")) :
+		arena_fmt(arena, "%ld day%s left", days, plural(days));
+}
+
+static void print_names(const struct pki_certificate *c)
+{
+	const char *comma = "";
+	printf("  names        ");
+	for (size_t i = 0; i < c->names.dns_count; i++, comma = ", ")
+		printf("%sDNS:%.*s", comma, STR_ARG(c->names.dns[i]));
+	for (size_t i = 0; i < c->names.ip_count; i++, comma = ", ")
+		printf("%sIP:%.*s", comma, STR_ARG(c->names.ips[i]));
+	if (c->other_names > 0)
+		printf("%s%zu of another kind", comma, c->other_names);
+	else if (comma[0] == '\0')
+		printf("none");
+	printf("\n");
+}
+
+static void print_key(const struct pki_key *key)
+{
+	printf("%.*s, %d bits\n", STR_ARG(key->type), key->bits);
+}
+
+static void print_certificate(struct arena *arena, const struct pki_certificate *c, time_t now)
+{
+	printf("  %-11s  %.*s\n", c->is_ca ? "CA" : "leaf", STR_ARG(c->subject));
+	printf("  issuer       %.*s\n", STR_ARG(c->issuer));
+	if (!c->is_ca || c->names.dns_count + c->names.ip_count > 0)
+		print_names(c);
+	printf("  serial       %.*s\n", STR_ARG(c->serial));
+	printf("  valid        %.*s to %.*s, %.*s\n", STR_ARG(c->not_before_text), STR_ARG(c->not_after_text),
+		STR_ARG(time_left(arena, c, now)));
+	printf("  public key   ");
+	print_key(&c->key);
+	printf("  fingerprint  SHA-256 %.*s\n", STR_ARG(c->fingerprint));
+}
+
+static void print_report(struct pki_report *report, time_t now)
+{
+	for (size_t f = 0; f < report->file_count; f++) {
+		const struct pki_file *file = &report->files[f];
+		printf("%s\n", file->name);
+		for (size_t i = 0; i < file->certificate_count; i++) {
+			print_certificate(&report->arena, &file->certificates[i], now);
+			if (i + 1 < file->certificate_count || file->key.type.p != NULL)
+				printf("\n");
+		}
+		if (file->key.type.p != NULL) {
+			printf("  private key  ");
+			print_key(&file->key);
+		}
+		printf("\n");
+	}
+	for (size_t i = 0; i < report->finding_count; i++)
+		printf("%s: %.*s\n", report->findings[i].good ? "ok" : "WRONG", STR_ARG(report->findings[i].text));
+	if (report->finding_count == 0)
+		printf("ok: nothing is wrong with %s\n", report->file_count == 1 ? "it" : "them");
+}
+
+/* ---- commands ---- */
+
+/* Reads the files and looks at them. `arena` holds the lists while the report is in use. */
+static int inspect_files(const char *const *paths, size_t count, time_t now, struct arena *arena,
+	struct pki_report *out, struct error *err)
+{
+	struct pki_text *texts = arena_array(arena, count, sizeof *texts);
+	struct pki_source *sources = arena_array(arena, count, sizeof *sources);
+	int code = texts != NULL && sources != NULL ? 0 : error_nomem(err);
+	for (size_t i = 0; i < count && code == 0; i++) {
+		code = pki_file_read(paths[i], &texts[i], err);
+		sources[i] = (struct pki_source){paths[i], {texts[i].p, texts[i].n}};
+	}
+	if (code == 0)
+		code = pki_inspect(sources, count, now, out, err);
+	for (size_t i = 0; texts != NULL && i < count; i++)
+		pki_text_dispose(&texts[i]);
+	return code;
+}
+
+static int show_files(char **files, size_t count)
+{
+	time_t now = time(NULL);
+	struct arena arena = {0};
+	struct pki_report report = {0};
+	struct error err;
+	const char **paths = arena_array(&arena, count, sizeof *paths);
+	for (size_t i = 0; paths != NULL && i < count; i++)
+		paths[i] = files[i];
+	int code = paths != NULL ? inspect_files(paths, count, now, &arena, &report, &err) : error_nomem(&err);
+	if (code == 0)
+		print_report(&report, now);
+	code = code == 0 ? finish(report.good ? EXIT_OK : EXIT_DENIED) : cli_fail("%s", err.text);
+	pki_report_dispose(&report);
+	arena_free(&arena);
+	return code;
+}
+
+static int show(int argc, char **argv)
+{
+	opterr = 0;
+	optind = 0;
+	int c = getopt_long(argc, argv, ":h", show_options, NULL);
+	if (c == 'h')
+		return print_help(show_help);
+	if (c != -1)
+		return bad_option(c, argv, "show");
+	if (optind == argc)
+		return cli_fail("which file? 'connhook certs show FILE...'");
+	return show_files(argv + optind, (size_t)(argc - optind));
+}
+
+static const char *path_in(struct arena *arena, const char *dir, const char *name)
+{
+	struct str d = str_of(dir);
+	return arena_fmt(arena, "%s%s%s", dir, str_ends(d, STR("/")) ? "" : "/", name).p;
+}
+
+/* Says what the directory holds now, read back from the disk. */
+static int print_made(const char *made, const char *dir, bool hint, time_t now)
+{
+	struct arena arena = {0};
+	struct pki_report report = {0};
+	struct error err;
+	const char *paths[] = {path_in(&arena, dir, PKI_TLS_CERT), path_in(&arena, dir, PKI_CA_CERT)};
+	const char *key = path_in(&arena, dir, PKI_TLS_KEY);
+	int code = arena.failed ? error_nomem(&err) : inspect_files(paths, 2, now, &arena, &report, &err);
+	if (code == 0) {
+		const struct pki_certificate *tls = report.files[0].certificates, *ca = report.files[1].certificates;
+		printf("%s in %s\n", made, dir);
+		print_names(tls);
+		printf("  expires      %.*s, %.*s\n", STR_ARG(tls->not_after_text), STR_ARG(time_left(&arena, tls, now)));
+		printf("  CA expires   %.*s, %.*s\n", STR_ARG(ca->not_after_text), STR_ARG(time_left(&arena, ca, now)));
+		if (hint)
+			printf("next: connhook serve --tls-cert %s --tls-key %s\n", paths[0], key);
+	}
+	code = code == 0 ? finish(EXIT_OK) : cli_fail("%s", err.text);
+	pki_report_dispose(&report);
+	arena_free(&arena);
+	return code;
+}
+
+static int init_or_renew(int argc, char **argv, bool renew)
+{
+	struct wish wish = {.days = PKI_DEFAULT_DAYS};
+	int code = parse_wish(argc, argv, &wish);
+	if (code != EXIT_OK)
+		return code;
+	if (wish.help)
+		return print_help(renew ? renew_help : init_help);
+	struct pki_names given = {wish.dns, wish.dns_count, wish.ips, wish.ip_count};
+	const struct pki_names *names = wish.dns_count + wish.ip_count > 0 ? &given : NULL;
+	time_t now = time(NULL);
+	struct error err;
+	code = renew ? pki_renew(wish.out, names, wish.days, now, &err) : pki_init(wish.out, names, wish.days, now, &err);
+	if (code != 0)
+		return cli_fail("%s", err.text);
+	return renew ? print_made("renewed tls.crt and tls.key", wish.out, false, now) :
+		print_made("made ca.crt, ca.key, tls.crt and tls.key", wish.out, true, now);
+}
+
+int cmd_certs(int argc, char **argv)
+{
+	struct str command = str_of(argc > 1 ? argv[1] : "");
+	if (str_eqz(command, "init") || str_eqz(command, "renew"))
+		return init_or_renew(argc - 1, argv + 1, str_eqz(command, "renew"));
+	if (str_eqz(command, "show"))
+		return show(argc - 1, argv + 1);
+	if (str_eqz(command, "--help") || str_eqz(command, "-h"))
+		return print_help(certs_help);
+	if (command.n == 0)
+		return cli_fail("certs: what to do? expected init, show or renew; see 'connhook certs --help'");
+	return cli_fail("certs: unknown command '%.*s': expected init, show or renew; see 'connhook certs --help'",
+		(int)str_utf8_cut(command, LIMIT_QUOTE).n, command.p);
+}
