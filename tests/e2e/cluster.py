@@ -268,8 +268,10 @@ class Cluster:
         wait_for(self._is_ready, START_SECONDS, "kube-apiserver is ready")
         for resource, body in (("clusterroles", TENANT_ROLE), ("clusterrolebindings", TENANT_RBAC)):
             self.request("POST", "/apis/rbac.authorization.k8s.io/v1/" + resource, body, expect=201)
-        wait_for(lambda: self.request("GET", "/api/v1/namespaces/default", expect=(200, 404))[0] == 200,
-                 START_SECONDS, "the namespace default exists")
+        for name in ("default", "kube-system"):
+            wait_for(lambda path="/api/v1/namespaces/" + name: self.request("GET", path, expect=(200, 404))[0] == 200,
+                     START_SECONDS, "the namespace %s exists" % name)
+            self.label_namespace(name)
         # RBAC reads through caches of its own, which a request just made may be ahead of.
         wait_for(lambda: self.request("GET", "/api/v1/namespaces/default/secrets", user="tenant",
                                       expect=(200, 403))[0] == 200, START_SECONDS, "the tenant has its rights")
@@ -331,7 +333,7 @@ class Cluster:
         return json.loads(self.kubectl("get", resource, name, *where, "--show-managed-fields", "-o", "json").out)
 
     def request(self, method, path, body=None, user="admin", content_type="application/json", expect=None):
-        """One raw request. Returns (status, decoded JSON or text, headers). `expect`: the allowed status(es), or any."""
+        """One raw request. Returns (status, JSON or text, headers). `expect`: the allowed status(es)."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": "Bearer " + self._tokens[user], "Content-Type": content_type,
                    "User-Agent": "connhook-e2e"}
@@ -345,6 +347,17 @@ class Cluster:
             raise ClusterError("%s %s: %d instead of %s: %s" % (method, path, status, expect, text))
         is_json = answer_headers.get_content_type() == "application/json"
         return status, json.loads(text) if is_json else text, answer_headers
+
+    def label_namespace(self, name):
+        """Gives the namespace the label with its name, as API servers from 1.21 on do by themselves."""
+        labels = {"metadata": {"labels": {"kubernetes.io/metadata.name": name}}}
+        self.request("PATCH", "/api/v1/namespaces/" + name, labels,
+                     content_type="application/merge-patch+json", expect=200)
+
+    def create_namespace(self, name, labels=None):
+        metadata = {"name": name, "labels": dict(labels or {}, **{"kubernetes.io/metadata.name": name})}
+        self.request("POST", "/api/v1/namespaces", {"metadata": metadata}, expect=201)
+        return name
 
     def metrics(self):
         """The API server's own metrics, as text."""

@@ -78,7 +78,8 @@ class WithCluster(unittest.TestCase):
         self.assertEqual(self.cluster.helm("list", "--all-namespaces", "--short").out, "")
 
     def test_tenant_rights(self):
-        self.assertEqual(self.cluster.kubectl("auth", "can-i", "create", "deployments", user="tenant").out.strip(), "yes")
+        allowed = self.cluster.kubectl("auth", "can-i", "create", "deployments", user="tenant")
+        self.assertEqual(allowed.out.strip(), "yes")
         refused = self.cluster.kubectl("get", "clusterroles", user="tenant", check=False)
         self.assertNotEqual(refused.status, 0)
         self.assertIn("cannot list resource", refused.err)
