@@ -83,7 +83,8 @@ START_TEST(scalars_resolve_as_in_kubernetes)
 		{"[2001-12-14, 2001-12-14t21:59:43.10-05:00, 12:30:45]",
 		 "[\"2001-12-14\",\"2001-12-14t21:59:43.10-05:00\",\"12:30:45\"]"},
 		{"'.inf'", "\".inf\""},
-		{"[!!str 5, !!str true, !!str , !!int '5', !!int 0x10, !!float 5, !!float '.5', !!bool 'yes', !!null '']",
+		{"[!!str 5, !!str true, !!str , !!int '5', !!int 0x10, !!float 5, "
+		 "!!float '.5', !!bool 'yes', !!null '']",
 		 "[\"5\",\"true\",\"\",5,16,5,0.5,true,null]"},
 		{"[! 12, ! '12', !<tag:yaml.org,2002:str> 1, !!timestamp 2001-01-01]",
 		 "[\"12\",\"12\",\"1\",\"2001-01-01\"]"},
@@ -155,16 +156,20 @@ START_TEST(wrong_text_gets_a_sentence)
 {
 	static const struct pair pairs[] = {
 		{"a: 1\nb: 2\na: 3\n", "3:1: key \"a\" stands in this mapping twice, first at line 1; remove one"},
-		{"x:\n  1: a\n  \"1\": b\n", "3:3: key \"1\" stands in this mapping twice, first at line 2; remove one"},
-		{"b: 1\na: 1\nb: 1\na: 1\n", "3:1: key \"b\" stands in this mapping twice, first at line 1; remove one"},
-		{"<<: {a: 1}\nb: 1\nb: 2\n", "3:1: key \"b\" stands in this mapping twice, first at line 2; remove one"},
+		{"x:\n  1: a\n  \"1\": b\n",
+		 "3:3: key \"1\" stands in this mapping twice, first at line 2; remove one"},
+		{"b: 1\na: 1\nb: 1\na: 1\n",
+		 "3:1: key \"b\" stands in this mapping twice, first at line 1; remove one"},
+		{"<<: {a: 1}\nb: 1\nb: 2\n",
+		 "3:1: key \"b\" stands in this mapping twice, first at line 2; remove one"},
 		{"a:\n\t- b\n", "2:1: malformed YAML: a tab; indent with spaces"},
 		{"a: @b\n", "1:4: malformed YAML: a plain value cannot begin with @; put it in quotes"},
 		{"a: b: c\n", "1:5: malformed YAML: a colon where no key can end; put text that holds one in quotes"},
-		{"a: [1, 2\n", "2:1: malformed YAML: did not find expected ',' or ']', while parsing a flow sequence that "
-			       "begins on line 1"},
-		{"%FOO x\n---\na: 1\n", "1:5: malformed YAML: found unknown directive name, while scanning a directive that "
-					"begins on line 1"},
+		{"a: [1, 2\n",
+		 "2:1: malformed YAML: did not find expected ',' or ']', while parsing a flow sequence that begins on "
+		 "line 1"},
+		{"%FOO x\n---\na: 1\n",
+		 "1:5: malformed YAML: found unknown directive name, while scanning a directive that begins on line 1"},
 		{"a: \x01\n", "1:4: YAML cannot hold this byte: control characters are not allowed"},
 		{"\xC3\xA9: 1\nx: \xFF\n", "2:4: YAML cannot hold this byte: invalid leading UTF-8 octet"},
 		{"\xFF\xFE", "1:1: this is UTF-16; save it as UTF-8"},
@@ -202,8 +207,8 @@ START_TEST(places_are_kept)
 	struct error err;
 	const struct yaml_node **documents;
 	size_t count;
-	ck_assert_int_eq(yaml_parse(&arena, STR("# c\n\xC3\xA9t\xC3\xA9: {\xC3\xA9: 7}\nlist:\n- a\n-  [b]\n"), &documents,
-				    &count, &err), 0);
+	struct str text = STR("# c\n\xC3\xA9t\xC3\xA9: {\xC3\xA9: 7}\nlist:\n- a\n-  [b]\n");
+	ck_assert_int_eq(yaml_parse(&arena, text, &documents, &count, &err), 0);
 	ck_assert_uint_eq(count, 1);
 	const struct yaml_node *summer = yaml_get(documents[0], STR("\xC3\xA9t\xC3\xA9"));
 	ck_assert_ptr_nonnull(summer);
@@ -245,7 +250,8 @@ static struct buf generate(size_t lines, const char *head, const char *format, c
 
 START_TEST(aliases_cannot_explode)
 {
-	struct buf wide = generate(12, "a0: &a0 [x, x]\n", "a^: &a^ [*a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#]\n", "");
+	struct buf wide = generate(12, "a0: &a0 [x, x]\n",
+				   "a^: &a^ [*a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#, *a#]\n", "");
 	check_text(buf_str(&wide), ERR_LIMIT, "8:10: the document has more than 4000000 nodes, aliases expanded");
 	struct buf deep = generate(300, "a0: &a0 [x]\n", "a^: &a^ [*a#]\n", "");
 	check_text(buf_str(&deep), ERR_LIMIT, "256:14: nested deeper than 256 levels");
