@@ -15,6 +15,7 @@
 #define LIMIT_EQUAL_MEMBERS 1024      /* members of two objects that are compared in a different order */
 #define LIMIT_CONFIG (1 * MIB)        /* a configuration file: what a ConfigMap can hold */
 #define LIMIT_MANIFEST (64 * MIB)     /* one input of `review`: a rendered platform repository */
+#define LIMIT_DIRECTORY_DEPTH 32      /* directories below the one given to `review` */
 #define LIMIT_YAML_NODES 4000000UL    /* nodes of one YAML document, aliases expanded */
 #define LIMIT_YAML_DEPTH 256          /* levels of nesting in YAML */
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
@@ -43,6 +44,7 @@
 #define LIMIT_THREADS 16                  /* threads that answer requests */
 #define LIMIT_CONNECTIONS 1024            /* connections of one thread */
 #define LIMIT_ADMIN_CONNECTIONS 128       /* connections of the admin listener */
+#define LIMIT_ADMIN_BODY (16 * KIB)       /* a body that an admin request has no use for, and that is dropped */
 #define LIMIT_REQUEST_HEAD (32 * KIB)     /* what libmicrohttpd may use for one connection: request line and headers */
 #define LIMIT_BACKLOG 1024                /* connections that the kernel keeps until they are accepted */
 #define LIMIT_RESERVED_FILES 64           /* file descriptors that are not connections */

@@ -1,12 +1,40 @@
-/* The commands, and how they fail. */
+/* The commands, and what they share. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "policy/config.h"
+
+#include <stdio.h>
 
 enum { EXIT_OK = 0, EXIT_DENIED = 1, EXIT_USAGE = 2 };
 
 /* Prints "connhook: <sentence>" to standard error; returns EXIT_USAGE. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Says that memory is out; returns EXIT_USAGE. */
+int cli_nomem(void);
+
+/* What getopt_long returned ? or : for: "connhook COMMAND: unknown option ...; see connhook COMMAND --help". */
+int cli_bad_option(const char *command, char **argv, int result);
+
+/* Writes to standard output and flushes; EXIT_OK, or EXIT_USAGE with the reason said. */
+int cli_print(struct str text);
+
+/*
+ * Reads a file, or standard input for "-", of at most `limit` bytes into an initialised buffer. ERR_IO, ERR_LIMIT,
+ * ERR_NOMEM; the sentence names the file.
+ */
+int cli_read(const char *path, size_t limit, struct buf *out, struct error *err);
+
+/* The configuration in the file; the built-in one when `path` is NULL. */
+int cli_config(const char *path, struct config **out, struct error *err);
+
+/* Each takes its own name as argv[0], and returns the exit status. */
+int cmd_serve(int argc, char **argv);
+int cmd_review(int argc, char **argv);
+int cmd_config(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
 
 #endif

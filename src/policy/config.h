@@ -57,8 +57,8 @@ struct rule_config {
 	struct names exempt_namespaces, exempt_users; /* globs */
 	const struct group_kind *kinds; /* claim-secret-name: claims; no-in-cluster-database: databases */
 	size_t kind_count;
-	struct names images;            /* no-in-cluster-database: last part of a server image's repository, globs */
-	struct names allowed_images;    /* the same: what the former must not catch */
+	struct names images;         /* no-in-cluster-database: repositories of database servers, globs: see the rule */
+	struct names allowed_images; /* the same: what `images` must not catch */
 };
 
 /* In the order of the documentation. */

@@ -1,6 +1,6 @@
 #include "policy/list.h"
 
-#include "codec/json_patch.h"
+#include "codec/json_pointer.h"
 
 #include <stdlib.h>
 

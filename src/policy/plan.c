@@ -1,7 +1,7 @@
 #include "policy/planner.h"
 
 #include "base/limits.h"
-#include "codec/json_patch.h"
+#include "codec/json_pointer.h"
 #include "kube/image.h"
 #include "kube/name.h"
 

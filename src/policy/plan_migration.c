@@ -2,7 +2,7 @@
 #include "policy/planner.h"
 
 #include "base/limits.h"
-#include "codec/json_patch.h"
+#include "codec/json_pointer.h"
 #include "kube/quantity.h"
 
 #define INIT "initContainers"

@@ -28,7 +28,7 @@ struct rule {
 	/* Lists that the configuration may extend or replace; NULL and 0 for a rule that has none. */
 	const struct group_kind *kinds;
 	size_t kind_count;
-	const char *const *images, *const *allowed_images; /* end in NULL */
+	struct names images, allowed_images;
 };
 
 extern const struct rule *const rules[RULE_COUNT];

@@ -10,9 +10,9 @@
 #define SUFFIX "-conn"
 
 static const struct group_kind claims[] = {
-	{{"database.bizmatters.io", 22}, {"PostgresInstance", 16}},
-	{{"database.bizmatters.io", 22}, {"DragonflyInstance", 17}},
-	{{"cache.bizmatters.io", 19}, {"DragonflyInstance", 17}},
+	{STR_INIT("database.bizmatters.io"), STR_INIT("PostgresInstance")},
+	{STR_INIT("database.bizmatters.io"), STR_INIT("DragonflyInstance")},
+	{STR_INIT("cache.bizmatters.io"), STR_INIT("DragonflyInstance")},
 };
 
 /* How a sentence repeats a value. */

@@ -1,0 +1,390 @@
+#include "policy/decide.h"
+
+#include "base/limits.h"
+#include "kube/review.h"
+#include "policy/annotations.h"
+#include "policy/plan.h"
+#include "policy/rule.h"
+
+/* The rule name of a malformed annotation: always enforced, in both phases. */
+#define ANNOTATIONS "annotations"
+
+/* One call. */
+struct call {
+	struct arena *arena;
+	const struct config *config;
+	enum phase phase;
+	struct decision *out;
+	struct review_request request;
+	struct workload workload, old_workload;
+	bool is_workload, has_old_workload;
+	struct plan plan, old_plan;
+	bool has_plan, has_old_plan;
+	struct finding *findings;
+	size_t finding_count, finding_capacity;
+	struct str *warnings;
+	size_t warning_count, warning_capacity, warning_bytes;
+	bool denied, forbidden;
+};
+
+/* ---- skipping ---- */
+
+static bool has_owner(const struct json *metadata, const char *kind)
+{
+	for (const struct json *o = json_first(json_getz(metadata, "ownerReferences")); o != NULL; o = json_next(o))
+		if (kind == NULL || str_eqz(json_string(json_getz(o, "kind")), kind))
+			return true;
+	return false;
+}
+
+/* Reasons that hold for every object, in both phases. */
+static const char *why_skip(const struct call *c)
+{
+	const struct review_request *r = &c->request;
+	const struct json *metadata = json_getz(r->object, "metadata");
+	if (str_eqz(r->operation, "DELETE"))
+		return "delete";
+	if (str_eqz(r->operation, "CONNECT"))
+		return "connect";
+	if (r->sub_resource.n > 0)
+		return "subresource";
+	if (!json_is_empty(json_getz(metadata, "deletionTimestamp")))
+		return "deleting";
+	if (names_match(&c->config->exempt_namespaces, r->namespace))
+		return "exempt-namespace";
+	if (names_match(&c->config->exempt_users, r->user))
+		return "exempt-user";
+	/* The template came from another workload, which was reviewed. */
+	if ((str_eqz(r->kind, "ReplicaSet") && has_owner(metadata, NULL)) ||
+	    (str_eqz(r->kind, "Job") && has_owner(metadata, "CronJob")))
+		return "owned";
+	return NULL;
+}
+
+/* ---- findings ---- */
+
+static void warn(struct call *c, struct str text)
+{
+	struct str *warnings = arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
+	if (warnings == NULL)
+		return;
+	c->warnings = warnings;
+	for (size_t i = 0; i < c->warning_count; i++)
+		if (str_eq(c->warnings[i], text))
+			return;
+	if (text.n > LIMIT_WARNING) {
+		struct str cut = str_utf8_cut(text, LIMIT_WARNING - 3);
+		text = arena_fmt(c->arena, "%.*s...", STR_ARG(cut));
+	}
+	if (c->warning_bytes + text.n > LIMIT_WARNINGS)
+		return;
+	c->warning_bytes += text.n;
+	c->warnings[c->warning_count++] = text;
+}
+
+static void add_finding(struct call *c, const char *rule, enum rule_mode mode, const struct violation *v)
+{
+	struct finding *findings =
+		arena_grow(c->arena, c->findings, c->finding_count, &c->finding_capacity, sizeof *findings);
+	if (findings == NULL)
+		return;
+	c->findings = findings;
+	c->findings[c->finding_count++] = (struct finding){rule, mode, v->field, v->message};
+	if (mode == MODE_WARN)
+		warn(c, arena_fmt(c->arena, "%.*s: %.*s [%s]", STR_ARG(v->field), STR_ARG(v->message), rule));
+}
+
+/* Takes over what a rule has found; what the old object had already only warns. */
+static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden, const struct violations *found,
+		   const struct violations *old)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		bool known = old != NULL && violation_known(old, found->items[i].identity);
+		enum rule_mode as = known ? MODE_WARN : mode;
+		add_finding(c, rule, as, &found->items[i]);
+		c->denied = c->denied || as == MODE_ENFORCE;
+		c->forbidden = c->forbidden || (as == MODE_ENFORCE && forbidden);
+	}
+}
+
+/* ---- rules ---- */
+
+static struct str object_name(const struct json *object)
+{
+	struct str name = json_string(json_path(object, "metadata", "name", NULL));
+	return name.p ? name : STR("");
+}
+
+static void check_object(struct call *c, enum rule_id id, const struct json *object, const struct workload *workload,
+			 const struct plan *plan, struct violations *found)
+{
+	struct rule_context context = {
+		.arena = c->arena,
+		.config = c->config,
+		.rule = &c->config->rules[id],
+		.request = &c->request,
+		.object = object,
+		.name = object_name(object),
+		.workload = workload,
+		.plan = plan,
+	};
+	*found = (struct violations){.arena = c->arena};
+	rules[id]->check(&context, found);
+}
+
+/* The plan of the old object, made when a violation must be compared with it. */
+static const struct plan *old_plan(struct call *c)
+{
+	if (!c->has_old_plan && c->has_old_workload && c->has_plan) {
+		plan_make(c->arena, c->config, &c->old_workload, c->request.namespace, NULL, &c->old_plan);
+		c->has_old_plan = true;
+	}
+	return c->has_old_plan ? &c->old_plan : NULL;
+}
+
+static void run_rule(struct call *c, enum rule_id id)
+{
+	const struct rule_config *config = &c->config->rules[id];
+	enum rule_mode mode = config->mode;
+	struct violations found, old;
+	if (mode == MODE_OFF || rule_exempts(config, &c->request) || (c->phase == PHASE_MUTATE && !rules[id]->mutating))
+		return;
+	/* Two replicas with two configurations, while a new one rolls out: the other's work is not a fault. */
+	if (id == RULE_INJECTION_COMPLETE && c->has_plan && c->plan.other_config)
+		mode = MODE_WARN;
+	check_object(c, id, c->request.object, c->is_workload ? &c->workload : NULL, c->has_plan ? &c->plan : NULL, &found);
+	bool compare = found.count > 0 && c->request.old_object != NULL;
+	if (compare)
+		check_object(c, id, c->request.old_object, c->has_old_workload ? &c->old_workload : NULL, old_plan(c), &old);
+	report(c, rules[id]->id, mode, rules[id]->forbidden, &found, compare ? &old : NULL);
+}
+
+/* ---- workloads ---- */
+
+/* Opens the workload and its old self. A shape that Kubernetes refuses is a violation of the object. */
+static void open_workload(struct call *c, const struct workload_kind *kind)
+{
+	struct error err;
+	int rc = workload_open(kind, c->request.object, &c->workload, &err);
+	if (rc != 0) {
+		struct violations found = {.arena = c->arena};
+		violation_add(&found, STR(""), STR("shape"), "%s; connhook cannot read such a workload", err.text);
+		report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, NULL);
+		return;
+	}
+	c->is_workload = true;
+	if (c->request.old_object != NULL && str_eqz(c->request.operation, "UPDATE"))
+		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &err) == 0;
+}
+
+/* Makes the plan and reports what is wrong with the annotations. */
+static const char *plan_workload(struct call *c, const struct workload_kind *kind)
+{
+	open_workload(c, kind);
+	if (!c->is_workload)
+		return NULL;
+	if (kind->template_is_immutable && str_eqz(c->request.operation, "UPDATE"))
+		return "job-update";
+	plan_make(c->arena, c->config, &c->workload, c->request.namespace, c->has_old_workload ? &c->old_workload : NULL,
+		  &c->plan);
+	c->has_plan = true;
+	const struct plan *old = c->plan.problems.count > 0 ? old_plan(c) : NULL;
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &c->plan.problems, old ? &old->problems : NULL);
+	for (size_t i = 0; i < c->plan.warnings.count && c->phase == PHASE_MUTATE; i++)
+		warn(c, c->plan.warnings.items[i].message);
+	return c->plan.problems.count > 0 ? NULL : c->plan.skipped;
+}
+
+/* ---- the answer ---- */
+
+/* "Deployment team-a/web: FIELD: MESSAGE [rule]", or all of them numbered. */
+static struct str denial_message(struct call *c)
+{
+	struct decision *d = c->out;
+	struct buf text;
+	buf_init(&text, LIMIT_RESPONSE);
+	buf_fmt(&text, "%.*s %.*s%s%.*s", STR_ARG(d->kind), STR_ARG(d->namespace), d->namespace.n > 0 ? "/" : "",
+		STR_ARG(d->name));
+	size_t count = 0, number = 0;
+	for (size_t i = 0; i < c->finding_count; i++)
+		count += c->findings[i].mode == MODE_ENFORCE;
+	if (count > 1)
+		buf_fmt(&text, " has %zu faults", count);
+	for (size_t i = 0; i < c->finding_count; i++) {
+		const struct finding *f = &c->findings[i];
+		if (f->mode != MODE_ENFORCE)
+			continue;
+		if (text.n > LIMIT_MESSAGE) {
+			buf_fmt(&text, "; and %zu more", count - number);
+			break;
+		}
+		number++;
+		if (count > 1)
+			buf_fmt(&text, "%s (%zu) ", number == 1 ? ":" : ";", number);
+		else
+			buf_addz(&text, ": ");
+		buf_fmt(&text, "%.*s%s%.*s [%s]", STR_ARG(f->field), f->field.n > 0 ? ": " : "", STR_ARG(f->message), f->rule);
+	}
+	struct str message = arena_str(c->arena, buf_str(&text));
+	if (message.p == NULL)
+		c->arena->failed = true;
+	buf_free(&text);
+	return message;
+}
+
+static struct review_cause *denial_causes(struct call *c, size_t *count)
+{
+	struct review_cause *causes = arena_array(c->arena, LIMIT_CAUSES, sizeof *causes);
+	*count = 0;
+	for (size_t i = 0; i < c->finding_count && causes != NULL && *count < LIMIT_CAUSES; i++) {
+		const struct finding *f = &c->findings[i];
+		if (f->mode == MODE_ENFORCE)
+			causes[(*count)++] = (struct review_cause){
+				f->field, arena_fmt(c->arena, "%.*s [%s]", STR_ARG(f->message), f->rule)};
+	}
+	return causes;
+}
+
+/* A value for an audit annotation: parts joined by commas, cut to its limit. */
+static struct str audit_value(struct arena *arena, struct buf *text)
+{
+	struct str value = arena_str(arena, str_utf8_cut(buf_str(text), LIMIT_AUDIT_VALUE));
+	if (value.p == NULL)
+		arena->failed = true;
+	buf_free(text);
+	return value;
+}
+
+static size_t audit(struct call *c, struct review_audit entries[4])
+{
+	size_t count = 0;
+	entries[count++] = (struct review_audit){"config", c->config->fingerprint};
+	if (c->out->skipped != NULL)
+		entries[count++] = (struct review_audit){"skipped", str_of(c->out->skipped)};
+	if (c->has_plan && c->plan.bindings.count > 0 && !c->denied) {
+		struct buf text;
+		buf_init(&text, LIMIT_ANNOTATION);
+		for (size_t i = 0; i < c->plan.bindings.count; i++)
+			buf_fmt(&text, "%s%.*s", i > 0 ? "," : "", STR_ARG(c->plan.bindings.items[i].label));
+		if (c->plan.migrates)
+			buf_addz(&text, ";migration");
+		entries[count++] = (struct review_audit){"injected", audit_value(c->arena, &text)};
+	}
+	if (c->finding_count > 0) {
+		struct buf text;
+		buf_init(&text, LIMIT_RESPONSE);
+		for (size_t i = 0; i < c->finding_count && text.n < LIMIT_AUDIT_VALUE; i++)
+			buf_fmt(&text, "%s%s=%s", i > 0 ? "," : "", c->findings[i].rule,
+				c->findings[i].mode == MODE_ENFORCE ? "enforce" : "warn");
+		entries[count++] = (struct review_audit){"rules", audit_value(c->arena, &text)};
+	}
+	return count;
+}
+
+static void write_answer(struct call *c)
+{
+	struct decision *d = c->out;
+	struct review_audit entries[4];
+	struct review_response response = {
+		.allowed = !c->denied,
+		.code = c->forbidden ? 403 : 422,
+		.warnings = c->warnings,
+		.warning_count = c->warning_count,
+		.audit = entries,
+		.audit_count = audit(c, entries),
+	};
+	if (c->denied) {
+		response.message = denial_message(c);
+		response.causes = denial_causes(c, &response.cause_count);
+	} else if (c->phase == PHASE_MUTATE && c->has_plan) {
+		response.patch = c->plan.patch;
+	}
+	review_write(&d->body, &c->request, &response);
+	d->http_status = 200;
+	d->allowed = response.allowed;
+	d->patched = response.patch.n > 0;
+	d->patch = response.patch;
+	d->findings = c->findings;
+	d->finding_count = c->finding_count;
+	d->warnings = c->warnings;
+	d->warning_count = c->warning_count;
+}
+
+static void note_bindings(struct call *c)
+{
+	if (!c->has_plan || c->denied)
+		return;
+	size_t count = c->plan.bindings.count;
+	struct str *names = arena_array(c->arena, count, sizeof *names);
+	for (size_t i = 0; i < count && names != NULL; i++)
+		names[i] = c->plan.bindings.items[i].binding->name;
+	c->out->bindings = names;
+	c->out->binding_count = names ? count : 0;
+}
+
+static void note_request(struct decision *d, const struct review_request *r)
+{
+	d->uid = r->uid;
+	d->operation = r->operation;
+	d->group = r->group;
+	d->kind = r->kind;
+	d->namespace = r->namespace;
+	d->user = r->user;
+	d->dry_run = r->dry_run;
+	d->name = r->name.n > 0 ? r->name : object_name(r->object);
+	if (d->name.n == 0)
+		d->name = json_string(json_path(r->object, "metadata", "generateName", NULL));
+}
+
+static void decide_request(struct call *c)
+{
+	const struct workload_kind *kind = workload_find(c->request.group, c->request.kind);
+	struct decision *d = c->out;
+	d->skipped = why_skip(c);
+	if (d->skipped != NULL)
+		return;
+	if (kind != NULL)
+		d->skipped = plan_workload(c, kind);
+	else if (c->phase == PHASE_MUTATE)
+		d->skipped = "not-a-workload";
+	for (enum rule_id id = 0; id < RULE_COUNT; id++)
+		run_rule(c, id);
+	if (c->phase == PHASE_VALIDATE && c->finding_count > 0)
+		d->skipped = NULL;
+}
+
+static void answer_failure(struct decision *d, int status, const char *reason, struct str message)
+{
+	d->http_status = status;
+	d->allowed = false;
+	buf_free(&d->body);
+	buf_init(&d->body, LIMIT_RESPONSE);
+	review_write_status(&d->body, status, reason, message);
+}
+
+void decide(const struct config *config, enum phase phase, struct str body, struct decision *out)
+{
+	struct error err;
+	struct call c = {.arena = &out->arena, .config = config, .phase = phase, .out = out};
+	buf_init(&out->body, LIMIT_RESPONSE);
+	int rc = review_parse(c.arena, body, &c.request, &err);
+	if (rc == ERR_INVALID || rc == ERR_LIMIT) {
+		answer_failure(out, 400, "BadRequest", error_str(&err));
+		return;
+	}
+	if (rc == 0) {
+		note_request(out, &c.request);
+		decide_request(&c);
+		write_answer(&c);
+		note_bindings(&c);
+	}
+	if (rc != 0 || c.arena->failed || out->body.error != 0)
+		answer_failure(out, 500, "InternalError", STR("out of memory"));
+}
+
+void decision_free(struct decision *d)
+{
+	buf_free(&d->body);
+	arena_free(&d->arena);
+	*d = (struct decision){0};
+}
