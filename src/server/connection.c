@@ -1,0 +1,257 @@
+#include "server/connection.h"
+
+#include "server/answer.h"
+
+/* Not netinet/tcp.h: glibc's struct tcp_info ends before tcpi_bytes_received. */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A raw answer: a head of some 150 bytes and a Kubernetes Status. */
+#define RAW_MAX (4 * KIB)
+
+/* A client that has just connected is about to send its request. */
+#define FRESH_MILLISECONDS 1000
+
+/* Bytes that have come from the client; 0 when the kernel does not say. */
+static uint64_t bytes_received(int fd)
+{
+	struct tcp_info info;
+	memset(&info, 0, sizeof info);
+	socklen_t length = sizeof info;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+		return 0;
+	return info.tcpi_bytes_received;
+}
+
+static bool begins_tls(struct connection *c, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info == NULL || info->tls_session == NULL)
+		return false;
+	c->tls = info->tls_session;
+	c->credentials = service_credentials(c->set->service);
+	return tls_session_begin(c->tls, c->credentials, &c->handshake_done);
+}
+
+/* NULL when memory is out or TLS cannot begin. */
+static struct connection *connection_new(struct connection_set *set, struct MHD_Connection *mhd, int fd)
+{
+	struct connection *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return NULL;
+	c->set = set;
+	c->fd = fd;
+	c->began = service_now();
+	c->phase = CONNECTION_IDLE;
+	buf_init(&c->body, LIMIT_BODY);
+	if (set->counted) {
+		c->phase = CONNECTION_HANDSHAKE;
+		c->due = c->began + set->service->request_milliseconds;
+		if (!begins_tls(c, mhd)) {
+			credentials_release(c->credentials);
+			free(c);
+			return NULL;
+		}
+	}
+	c->next = set->first;
+	if (set->first != NULL)
+		set->first->previous = c;
+	set->first = c;
+	return c;
+}
+
+static void connection_free(struct connection *c)
+{
+	if (c == NULL)
+		return;
+	if (c->previous != NULL)
+		c->previous->next = c->next;
+	else
+		c->set->first = c->next;
+	if (c->next != NULL)
+		c->next->previous = c->previous;
+	buf_free(&c->body);
+	credentials_release(c->credentials);
+	free(c);
+}
+
+void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct connection_set *set = cls;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		/* The TLS session is gone already, and the credentials may follow. */
+		connection_free(*context);
+		*context = NULL;
+	} else {
+		const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info == NULL)
+			return;
+		*context = connection_new(set, mhd, info->connect_fd);
+		if (*context == NULL)
+			shutdown(info->connect_fd, SHUT_RDWR);
+	}
+	if (set->counted)
+		metrics_connection(set->service->metrics, what == MHD_CONNECTION_NOTIFY_CLOSED ? -1 : 1);
+}
+
+/* The first byte of a request has come. */
+static void receive(struct connection *c, int64_t now)
+{
+	c->phase = CONNECTION_RECEIVING;
+	c->due = now + c->set->service->request_milliseconds;
+}
+
+void *connection_request(void *set, const char *uri, struct MHD_Connection *mhd)
+{
+	(void)set, (void)uri;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *c = info != NULL ? info->socket_context : NULL;
+	if (c != NULL && (c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE))
+		receive(c, service_now());
+	return c;
+}
+
+/* From here on, new bytes are a new request. */
+static void rest(struct connection *c, uint64_t records)
+{
+	c->phase = CONNECTION_IDLE;
+	c->bytes = bytes_received(c->fd);
+	c->records = records;
+}
+
+void connection_completed(void *set, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how)
+{
+	(void)set, (void)mhd, (void)how;
+	struct connection *c = *request;
+	if (c == NULL)
+		return;
+	buf_free(&c->body);
+	c->head_read = c->close = false;
+	c->refusal = 0;
+	c->allow = NULL;
+	c->discarded = 0;
+	c->used = true;
+	if (c->phase < CONNECTION_ENDING)
+		rest(c, c->tls != NULL ? tls_records_read(c->tls) : 0);
+}
+
+void connection_answering(struct connection *c, unsigned status)
+{
+	c->phase = CONNECTION_ANSWERING;
+	c->due = service_now() + RESPONSE_SECONDS * 1000;
+	if (c->set->counted)
+		metrics_response(c->set->service->metrics, status);
+}
+
+/* Ends it now, whatever is under way. libmicrohttpd sees the end of the stream and cleans up. */
+static void cut(struct connection *c)
+{
+	if (c->tls != NULL && c->handshake_done && c->phase == CONNECTION_IDLE)
+		(void)tls_send_last(c->tls, (struct str){0});
+	shutdown(c->fd, SHUT_RDWR);
+	c->phase = CONNECTION_CUT;
+}
+
+/* Sends a whole response and the end of the stream. */
+static bool send_last(struct connection *c, struct str text)
+{
+	bool sent = c->tls != NULL ? tls_send_last(c->tls, text)
+				   : send(c->fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n;
+	return sent && shutdown(c->fd, SHUT_WR) == 0;
+}
+
+void connection_refuse(struct connection *c, unsigned status, const char *message)
+{
+	int64_t lingers = service_now() + LINGER_SECONDS * 1000;
+	struct buf text;
+	buf_init(&text, RAW_MAX);
+	answer_write_raw(&text, status, message);
+	bool sent = text.error == 0 && send_last(c, buf_str(&text));
+	buf_free(&text);
+	buf_free(&c->body);
+	if (!sent) {
+		cut(c);
+		return;
+	}
+	if (c->set->counted)
+		metrics_response(c->set->service->metrics, status);
+	/* Whoever is sending a large body gets the rest of the request's time to come to its end. */
+	c->phase = CONNECTION_ENDING;
+	c->due = c->due > lingers ? c->due : lingers;
+}
+
+enum MHD_Result connection_discard(struct connection *c, size_t *upload_size)
+{
+	if (*upload_size == 0 && c->head_read)
+		cut(c);
+	c->head_read = true;
+	*upload_size = 0;
+	return MHD_YES;
+}
+
+/* Has a byte come since it became idle? */
+static bool has_begun(const struct connection *c)
+{
+	return bytes_received(c->fd) != c->bytes || (c->tls != NULL && tls_records_read(c->tls) != c->records);
+}
+
+/* Moves on a connection whose state changed without a callback. */
+static void notice(struct connection *c, int64_t now)
+{
+	if (c->phase == CONNECTION_HANDSHAKE && c->handshake_done)
+		rest(c, tls_records_at_start(c->tls));
+	if (c->phase == CONNECTION_IDLE && has_begun(c))
+		receive(c, now);
+}
+
+static bool is_timed(const struct connection *c)
+{
+	return c->phase != CONNECTION_IDLE && c->phase != CONNECTION_CUT;
+}
+
+static void expire(struct connection *c)
+{
+	if (c->phase == CONNECTION_RECEIVING)
+		connection_refuse(c, MHD_HTTP_REQUEST_TIMEOUT,
+				  "the request did not arrive in time; send it whole, without pauses");
+	else
+		cut(c);
+}
+
+int64_t connections_sweep(struct connection_set *set, int64_t now)
+{
+	int64_t next = INT64_MAX;
+	for (struct connection *c = set->first; c != NULL; c = c->next) {
+		notice(c, now);
+		if (is_timed(c) && now >= c->due)
+			expire(c);
+		if (is_timed(c) && c->due < next)
+			next = c->due;
+	}
+	return next;
+}
+
+void connections_drain(struct connection_set *set, int64_t now)
+{
+	for (struct connection *c = set->first; c != NULL; c = c->next) {
+		notice(c, now);
+		if (c->phase == CONNECTION_IDLE && (c->used || now - c->began >= FRESH_MILLISECONDS))
+			cut(c);
+	}
+}
+
+void connections_end(struct connection_set *set, int64_t now)
+{
+	for (struct connection *c = set->first; c != NULL; c = c->next) {
+		notice(c, now);
+		if (c->phase == CONNECTION_RECEIVING)
+			connection_refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE,
+					  "connhook is shutting down; send the request again, to another instance");
+		else if (c->phase != CONNECTION_ENDING && c->phase != CONNECTION_CUT)
+			cut(c);
+	}
+}

@@ -1,0 +1,82 @@
+/*
+ * Connections and their deadlines. libmicrohttpd has one timeout, which every byte extends; here a request has to be
+ * complete in time, whatever trickles in, and an idle connection may wait long (SPEC: HTTP).
+ *
+ * A set belongs to one thread: libmicrohttpd's callbacks and the sweep run there, one after the other, so that the
+ * sweep may write to a socket, or to the TLS session on it, that libmicrohttpd manages.
+ */
+#ifndef SERVER_CONNECTION_H
+#define SERVER_CONNECTION_H
+
+#include "base/buf.h"
+#include "server/service.h"
+
+#include <microhttpd.h>
+
+enum connection_phase {
+	CONNECTION_HANDSHAKE, /* TLS is being agreed on */
+	CONNECTION_IDLE,      /* no byte of a request has come */
+	CONNECTION_RECEIVING, /* a request comes in */
+	CONNECTION_ANSWERING, /* its answer goes out */
+	CONNECTION_ENDING,    /* refused: the answer is sent, the client may read it and go */
+	CONNECTION_CUT,       /* shut down; libmicrohttpd will notice */
+};
+
+struct connection {
+	struct connection *next, *previous;
+	struct connection_set *set;
+	int fd;
+	gnutls_session_t tls;            /* NULL on a plain listener */
+	struct credentials *credentials; /* those of `tls` */
+	bool handshake_done;
+	bool used;                       /* a request was answered */
+	enum connection_phase phase;
+	int64_t began;                   /* when it was accepted */
+	int64_t due;                     /* when the phase has to be over; no meaning for IDLE and CUT */
+	uint64_t bytes, records;         /* what had come when it became idle */
+
+	/* the request; libmicrohttpd knows one at a time */
+	bool head_read;
+	unsigned refusal;                /* the status that answers it once its body is read; 0: none */
+	const char *allow;               /* with a 405 */
+	bool close;                      /* its answer ends the connection */
+	struct buf body;
+	size_t discarded;                /* bytes of a body that nobody wants */
+};
+
+struct connection_set {
+	struct service *service;
+	bool counted;             /* on the admission listener: counted, and TLS */
+	struct connection *first;
+	struct log_valve valve;   /* for log lines that any client can cause */
+};
+
+/* For MHD_OPTION_NOTIFY_CONNECTION, MHD_OPTION_URI_LOG_CALLBACK and MHD_OPTION_NOTIFY_COMPLETED; `set` is cls. */
+void connection_notify(void *set, struct MHD_Connection *mhd, void **context,
+	enum MHD_ConnectionNotificationCode what);
+void *connection_request(void *set, const char *uri, struct MHD_Connection *mhd);
+void connection_completed(void *set, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how);
+
+/* An answer of that status was queued: it has to be taken in time. */
+void connection_answering(struct connection *c, unsigned status);
+
+/*
+ * Answers with an error at once, on the wire, and ends the connection when the client has read it, or after a while.
+ * Works before libmicrohttpd would take an answer, and keeps reading: a close with unread bytes would reset the
+ * connection and could destroy the answer.
+ */
+void connection_refuse(struct connection *c, unsigned status, const char *message);
+
+/* The rest of a refused request: bytes are dropped. For the access handler when the phase is ENDING or CUT. */
+enum MHD_Result connection_discard(struct connection *c, size_t *upload_size);
+
+/* Enforces the deadlines at `now`. Returns when the next one is due; INT64_MAX for none. */
+int64_t connections_sweep(struct connection_set *set, int64_t now);
+
+/* While the server ends: closes the connections that have no request under way. */
+void connections_drain(struct connection_set *set, int64_t now);
+
+/* At the end of that: requests that are still incomplete get a 503. */
+void connections_end(struct connection_set *set, int64_t now);
+
+#endif

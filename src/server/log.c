@@ -1,0 +1,211 @@
+#include "server/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const format_names[] = {"text", "json"};
+
+/* What the end of a line needs: a brace and a newline. */
+#define TAIL 2
+
+/* The longest form of one character: \u00ff. */
+#define ESCAPED_MAX 6
+
+bool log_level_parse(struct str name, enum log_level *out)
+{
+	for (unsigned i = 0; i < sizeof level_names / sizeof *level_names; i++)
+		if (str_eqz(name, level_names[i])) {
+			*out = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+bool log_format_parse(struct str name, enum log_format *out)
+{
+	for (unsigned i = 0; i < sizeof format_names / sizeof *format_names; i++)
+		if (str_eqz(name, format_names[i])) {
+			*out = (enum log_format)i;
+			return true;
+		}
+	return false;
+}
+
+/* Appends; false when the line has no room, and the caller puts `n` back to where its value began. */
+static bool put(struct log_line *line, const char *p, size_t n)
+{
+	if (n > sizeof line->text - TAIL - line->n)
+		return false;
+	memcpy(line->text + line->n, p, n);
+	line->n += n;
+	return true;
+}
+
+static bool putz(struct log_line *line, const char *z)
+{
+	return put(line, z, strlen(z));
+}
+
+/* How many bytes the UTF-8 character at `s` has; 0 when it is none. */
+static size_t utf8_length(struct str s)
+{
+	unsigned char lead = (unsigned char)s.p[0];
+	size_t n = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+	if (n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)s.p[i] & 0xC0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* One character, escaped as JSON wants it, which logfmt reads as well. Returns how many bytes it took. */
+static size_t put_character(struct log_line *line, struct str s, bool *fits)
+{
+	char escaped[ESCAPED_MAX + 1];
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n = utf8_length(s);
+	if (n == 0)
+		*fits = putz(line, "\\ufffd");
+	else if (c == '"' || c == '\\')
+		*fits = put(line, (char[]){'\\', (char)c}, 2);
+	else if (c < 0x20 || c == 0x7F)
+		*fits = snprintf(escaped, sizeof escaped, "\\u%04x", c) == ESCAPED_MAX && put(line, escaped, ESCAPED_MAX);
+	else
+		*fits = put(line, s.p, n);
+	return n ? n : 1;
+}
+
+static bool put_quoted(struct log_line *line, struct str value)
+{
+	struct str shown = str_utf8_cut(value, LIMIT_LOG_VALUE);
+	bool fits = put(line, "\"", 1);
+	while (fits && shown.n > 0)
+		shown = str_from(shown, put_character(line, shown, &fits));
+	return fits && (value.n <= LIMIT_LOG_VALUE || putz(line, "...")) && put(line, "\"", 1);
+}
+
+/* Can logfmt show the value without quotes? */
+static bool is_plain(struct str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] <= ' ' || value.p[i] == '"' || value.p[i] == '=' || value.p[i] == '\\' ||
+		    value.p[i] == 0x7F)
+			return false;
+	return value.n > 0 && value.n <= LIMIT_LOG_VALUE;
+}
+
+static bool put_key(struct log_line *line, const char *key)
+{
+	if (line->log->format == LOG_TEXT)
+		return (line->n == 0 || put(line, " ", 1)) && putz(line, key) && put(line, "=", 1);
+	return putz(line, line->n == 0 ? "{\"" : ",\"") && putz(line, key) && putz(line, "\":");
+}
+
+static bool put_text(struct log_line *line, struct str value)
+{
+	if (line->log->format == LOG_TEXT && is_plain(value))
+		return put(line, value.p, value.n);
+	return put_quoted(line, value);
+}
+
+void log_str(struct log_line *line, const char *key, struct str value)
+{
+	size_t before = line->n;
+	if (line->log != NULL && !(put_key(line, key) && put_text(line, value)))
+		line->n = before;
+}
+
+void log_strz(struct log_line *line, const char *key, const char *value)
+{
+	log_str(line, key, str_of(value));
+}
+
+void log_fmt(struct log_line *line, const char *key, const char *format, ...)
+{
+	char text[LIMIT_LOG_VALUE + 1];
+	if (line->log == NULL)
+		return;
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (n >= 0)
+		log_strz(line, key, text);
+}
+
+static void log_word(struct log_line *line, const char *key, const char *word)
+{
+	size_t before = line->n;
+	if (line->log != NULL && !(put_key(line, key) && putz(line, word)))
+		line->n = before;
+}
+
+void log_int(struct log_line *line, const char *key, long long value)
+{
+	char text[32];
+	if (snprintf(text, sizeof text, "%lld", value) > 0)
+		log_word(line, key, text);
+}
+
+void log_bool(struct log_line *line, const char *key, bool value)
+{
+	log_word(line, key, value ? "true" : "false");
+}
+
+void log_seconds(struct log_line *line, const char *key, uint64_t nanoseconds)
+{
+	char text[32];
+	if (snprintf(text, sizeof text, "%llu.%06llu", (unsigned long long)(nanoseconds / 1000000000),
+		     (unsigned long long)(nanoseconds % 1000000000 / 1000)) > 0)
+		log_word(line, key, text);
+}
+
+void log_line(struct log_line *line, const struct log *log, enum log_level level, const char *message)
+{
+	line->log = level < log->least ? NULL : log;
+	line->n = 0;
+	if (line->log == NULL)
+		return;
+	struct timespec now;
+	struct tm utc;
+	char seconds[32];
+	if (clock_gettime(CLOCK_REALTIME, &now) == 0 && gmtime_r(&now.tv_sec, &utc) != NULL &&
+	    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc) > 0)
+		log_fmt(line, "time", "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+	log_strz(line, "level", level_names[level]);
+	log_strz(line, "msg", message);
+}
+
+void log_end(struct log_line *line)
+{
+	if (line->log == NULL)
+		return;
+	if (line->log->format == LOG_JSON)
+		line->text[line->n++] = '}';
+	line->text[line->n++] = '\n';
+	/* One write, so that lines of several threads do not mix. */
+	ssize_t written = write(line->log->fd, line->text, line->n);
+	(void)written;
+	line->log = NULL;
+}
+
+bool log_valve_pass(struct log_valve *valve, int64_t now, unsigned long long *held)
+{
+	int64_t second = now / 1000;
+	if (second != valve->second) {
+		valve->second = second;
+		valve->passed = 0;
+	}
+	if (valve->passed >= LIMIT_LOG_BURST) {
+		valve->held++;
+		return false;
+	}
+	valve->passed++;
+	*held = valve->held;
+	valve->held = 0;
+	return true;
+}

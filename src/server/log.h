@@ -1,0 +1,62 @@
+/* The log: one line an event, as logfmt or JSON, written whole. Never an object's content. */
+#ifndef SERVER_LOG_H
+#define SERVER_LOG_H
+
+#include "base/limits.h"
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* Where lines go, and which. */
+struct log {
+	int fd;
+	enum log_level least;
+	enum log_format format;
+};
+
+/* A line that is being put together: log_line, then values, then log_end. */
+struct log_line {
+	const struct log *log; /* NULL: the level is not wanted, and the rest does nothing */
+	size_t n;
+	char text[LIMIT_LOG_LINE];
+};
+
+/* "debug", "info", "warn", "error"; "text", "json". False when `name` is none of them, and *out is untouched. */
+bool log_level_parse(struct str name, enum log_level *out);
+bool log_format_parse(struct str name, enum log_format *out);
+
+/* Begins a line with the time (UTC), the level and the message. */
+void log_line(struct log_line *line, const struct log *log, enum log_level level, const char *message);
+
+/*
+ * Adds key=value. A value is escaped and cut after LIMIT_LOG_VALUE bytes; one for which the line has no room is left
+ * out. `key` is a plain word.
+ */
+void log_str(struct log_line *line, const char *key, struct str value);
+void log_strz(struct log_line *line, const char *key, const char *value);
+void log_fmt(struct log_line *line, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for a number or a truth value, which JSON does not quote. */
+void log_int(struct log_line *line, const char *key, long long value);
+void log_bool(struct log_line *line, const char *key, bool value);
+void log_seconds(struct log_line *line, const char *key, uint64_t nanoseconds);
+
+/* Writes the line. What cannot be written is lost: there is no other place to say so. */
+void log_end(struct log_line *line);
+
+/* Lets LIMIT_LOG_BURST lines a second pass. Start with {0}; for one thread. */
+struct log_valve {
+	int64_t second;
+	unsigned passed;
+	unsigned long long held; /* since the last line that passed */
+};
+
+/* May a line be written at `now` (milliseconds of a steady clock)? If so, *held is how many before it were not. */
+bool log_valve_pass(struct log_valve *valve, int64_t now, unsigned long long *held);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * What is counted, and its text for Prometheus (format 0.0.4). Every label has a bounded set of values, so that a
+ * tenant cannot make it grow. Any thread may call any function here.
+ */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include "base/buf.h"
+#include "policy/decide.h"
+
+#include <stdint.h>
+#include <time.h>
+
+/* What came of an admission, for the label `decision` and the log. */
+enum outcome { OUTCOME_ALLOWED, OUTCOME_PATCHED, OUTCOME_DENIED, OUTCOME_SKIPPED, OUTCOME_ERROR, OUTCOME_COUNT };
+
+enum outcome outcome_of(const struct decision *d);
+
+/* "allowed", "patched", ... */
+const char *outcome_name(enum outcome outcome);
+
+/* "mutate", "validate" */
+const char *phase_name(enum phase phase);
+
+struct metrics;
+
+/* All zero, and the time when the process began; NULL when memory is out. */
+struct metrics *metrics_new(time_t started);
+void metrics_free(struct metrics *m);
+
+/* An admission that took `nanoseconds`. */
+void metrics_admission(struct metrics *m, enum phase phase, const struct decision *d, uint64_t nanoseconds);
+
+/* An answer on the admission listener. */
+void metrics_response(struct metrics *m, unsigned status);
+
+/* A connection more (+1) or less (-1) on the admission listener. */
+void metrics_connection(struct metrics *m, int change);
+
+/* A configuration is in use from `when` on: the first LIMIT_METRIC_BINDINGS of its bindings are counted by name. */
+void metrics_configuration(struct metrics *m, const struct config *config, time_t when);
+
+/* The certificate in use ends then. */
+void metrics_certificate(struct metrics *m, time_t not_after);
+
+/* Appends the text. Failures stay in the buffer. */
+void metrics_write(struct metrics *m, struct buf *out);
+
+#endif

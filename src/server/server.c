@@ -1,0 +1,186 @@
+#include "server/server.h"
+
+#include "server/admin.h"
+#include "server/admission.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Start with {0}, and the listeners -1. */
+struct server {
+	struct service service;
+	bool has_service;
+	int listener, admin_listener;
+	struct worker workers[LIMIT_THREADS], admin;
+	unsigned threads;
+};
+
+unsigned server_default_threads(void)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	if (count < 1)
+		return 1;
+	return count < LIMIT_THREADS ? (unsigned)count : LIMIT_THREADS;
+}
+
+/* Allows as many open files as the system lets us, and returns how many connections a thread may have then. */
+static unsigned raise_files(unsigned threads)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return LIMIT_CONNECTIONS;
+	struct rlimit wanted = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+	if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+		limit = wanted;
+	rlim_t reserved = LIMIT_RESERVED_FILES + LIMIT_ADMIN_CONNECTIONS;
+	rlim_t each = limit.rlim_cur > reserved ? (limit.rlim_cur - reserved) / threads : 1;
+	return each > 0 && each < LIMIT_CONNECTIONS ? (unsigned)each : LIMIT_CONNECTIONS;
+}
+
+/* The signals that end the server; blocked in all threads, so that sigwait gets them. */
+static sigset_t end_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return set;
+}
+
+static int prepare_signals(struct error *err)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set = end_signals();
+	int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (code != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
+		return error_set(err, ERR_IO, "cannot set up signals: %s", strerror(code != 0 ? code : errno));
+	return 0;
+}
+
+static int open_listeners(struct server *s, const struct server_options *o, struct error *err)
+{
+	int code = listen_open(&o->listen, &s->listener, err);
+	return code != 0 ? code : listen_open(&o->admin, &s->admin_listener, err);
+}
+
+static int init_workers(struct server *s, struct error *err)
+{
+	struct worker_site site = {admission_handle, true, raise_files(s->threads), s->listener};
+	struct worker_site admin = {admin_handle, false, LIMIT_ADMIN_CONNECTIONS, s->admin_listener};
+	int code = worker_init(&s->admin, &s->service, &admin, err);
+	for (unsigned i = 0; i < s->threads && code == 0; i++)
+		code = worker_init(&s->workers[i], &s->service, &site, err);
+	return code;
+}
+
+static int start_workers(struct server *s, struct error *err)
+{
+	int code = worker_start(&s->admin, err);
+	for (unsigned i = 0; i < s->threads && code == 0; i++)
+		code = worker_start(&s->workers[i], err);
+	return code;
+}
+
+static void log_listening(struct server *s)
+{
+	char name[LISTEN_NAME_MAX];
+	struct log_line line;
+	log_line(&line, &s->service.log, LOG_INFO, "listening");
+	listen_name(s->listener, name);
+	log_strz(&line, "tls", name);
+	listen_name(s->admin_listener, name);
+	log_strz(&line, "admin", name);
+	log_int(&line, "threads", s->threads);
+	log_str(&line, "configuration", s->service.snapshot->config->fingerprint);
+	log_strz(&line, "version", CONNHOOK_VERSION);
+	log_end(&line);
+}
+
+static void log_signal(const struct log *log, int signal)
+{
+	struct log_line line;
+	log_line(&line, log, LOG_INFO, "shutting down");
+	log_strz(&line, "signal", signal == SIGINT ? "SIGINT" : "SIGTERM");
+	log_end(&line);
+}
+
+static void log_stopped(const struct log *log)
+{
+	struct log_line line;
+	log_line(&line, log, LOG_INFO, "stopped");
+	log_end(&line);
+}
+
+/* Has the kernel refuse new connections once the threads let go of their copies. */
+static void close_listener(int *listener)
+{
+	if (*listener >= 0)
+		close(*listener);
+	*listener = -1;
+}
+
+/*
+ * Ends what has begun, in the order that lets requests finish: not ready, then no new connections, then none at all.
+ * The admin listener answers to the last.
+ */
+static void end(struct server *s)
+{
+	if (s->has_service)
+		atomic_store(&s->service.draining, true);
+	close_listener(&s->listener);
+	for (unsigned i = 0; i < s->threads; i++)
+		if (s->workers[i].running)
+			worker_end(&s->workers[i]);
+	for (unsigned i = 0; i < s->threads; i++)
+		worker_dispose(&s->workers[i]);
+	close_listener(&s->admin_listener);
+	if (s->admin.running)
+		worker_end(&s->admin);
+	worker_dispose(&s->admin);
+	if (s->has_service)
+		service_dispose(&s->service);
+}
+
+/* Takes `config` in every case. */
+static int begin(struct server *s, const struct server_options *o, struct config *config,
+	const struct pki_pair *pair, struct error *err)
+{
+	s->service.log = o->log;
+	s->service.request_milliseconds = (int64_t)o->request_seconds * 1000;
+	int code = service_init(&s->service, config, pair, err);
+	if (code != 0)
+		return code;
+	s->has_service = true;
+	code = prepare_signals(err);
+	if (code == 0)
+		code = open_listeners(s, o, err);
+	if (code == 0)
+		code = init_workers(s, err);
+	if (code == 0)
+		code = start_workers(s, err);
+	return code;
+}
+
+int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
+	struct error *err)
+{
+	struct server s = {.listener = -1, .admin_listener = -1, .threads = options->threads};
+	int code = begin(&s, options, config, pair, err);
+	if (code == 0) {
+		sigset_t set = end_signals();
+		int signal = 0;
+		log_listening(&s);
+		sigwait(&set, &signal);
+		log_signal(&options->log, signal);
+	}
+	end(&s);
+	if (code == 0)
+		log_stopped(&options->log);
+	return code;
+}

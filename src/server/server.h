@@ -1,0 +1,29 @@
+/* The server as a whole: `connhook serve` after its options are read. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "server/listen.h"
+#include "server/log.h"
+
+#include "pki/pki.h"
+#include "policy/config.h"
+
+struct server_options {
+	struct listen_address listen, admin;
+	unsigned threads;         /* 1 to LIMIT_THREADS */
+	unsigned request_seconds; /* 1 to REQUEST_SECONDS_MAX */
+	struct log log;
+};
+
+/* The CPUs that this process may use, but no more than LIMIT_THREADS. */
+unsigned server_default_threads(void);
+
+/*
+ * Serves until SIGTERM or SIGINT, then lets requests under way finish: 0. Takes `config` in every case; `pair` is
+ * borrowed until it returns. ERR_IO, ERR_INVALID, ERR_NOMEM when it cannot begin. From the call on, the process
+ * ignores SIGPIPE and the calling thread blocks the two signals.
+ */
+int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
+	struct error *err);
+
+#endif

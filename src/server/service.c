@@ -1,0 +1,81 @@
+#include "server/service.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+int64_t service_now(void)
+{
+	struct timespec now = {0};
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Takes `config` in every case; NULL when memory is out. */
+static struct snapshot *snapshot_new(struct config *config)
+{
+	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	if (snapshot == NULL) {
+		config_free(config);
+		return NULL;
+	}
+	atomic_init(&snapshot->users, 1);
+	snapshot->config = config;
+	return snapshot;
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+	if (snapshot == NULL || atomic_fetch_sub(&snapshot->users, 1) > 1)
+		return;
+	config_free(snapshot->config);
+	free(snapshot);
+}
+
+int service_init(struct service *service, struct config *config, const struct pki_pair *pair, struct error *err)
+{
+	time_t now = time(NULL);
+	struct snapshot *snapshot = snapshot_new(config);
+	struct metrics *metrics = metrics_new(now);
+	struct credentials *credentials = NULL;
+	int code = snapshot == NULL || metrics == NULL ? error_nomem(err) : credentials_new(pair, &credentials, err);
+	if (code == 0 && pthread_mutex_init(&service->lock, NULL) != 0)
+		code = error_nomem(err);
+	if (code != 0) {
+		credentials_release(credentials);
+		metrics_free(metrics);
+		snapshot_release(snapshot);
+		return code;
+	}
+	service->snapshot = snapshot;
+	service->metrics = metrics;
+	service->credentials = credentials;
+	atomic_init(&service->draining, false);
+	metrics_configuration(metrics, snapshot->config, now);
+	metrics_certificate(metrics, credentials_not_after(credentials));
+	return 0;
+}
+
+void service_dispose(struct service *service)
+{
+	credentials_release(service->credentials);
+	snapshot_release(service->snapshot);
+	metrics_free(service->metrics);
+	pthread_mutex_destroy(&service->lock);
+}
+
+struct snapshot *service_snapshot(struct service *service)
+{
+	pthread_mutex_lock(&service->lock);
+	struct snapshot *snapshot = service->snapshot;
+	atomic_fetch_add(&snapshot->users, 1);
+	pthread_mutex_unlock(&service->lock);
+	return snapshot;
+}
+
+struct credentials *service_credentials(struct service *service)
+{
+	pthread_mutex_lock(&service->lock);
+	struct credentials *credentials = credentials_hold(service->credentials);
+	pthread_mutex_unlock(&service->lock);
+	return credentials;
+}

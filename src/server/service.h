@@ -1,0 +1,48 @@
+/* What all threads of a server share: the log, the counters, and what may be replaced while it runs. */
+#ifndef SERVER_SERVICE_H
+#define SERVER_SERVICE_H
+
+#include "policy/config.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/tls.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* A configuration with its users counted: a request keeps the one it began with. */
+struct snapshot {
+	atomic_uint users;
+	struct config *config;
+};
+
+struct service {
+	struct log log;
+	struct metrics *metrics;
+	int64_t request_milliseconds; /* for a request, first byte to last */
+	atomic_bool draining;         /* the end has begun: not ready, and answers close their connection */
+	pthread_mutex_t lock;         /* over the two below */
+	struct snapshot *snapshot;
+	struct credentials *credentials;
+};
+
+/* Milliseconds of a clock that never goes back. */
+int64_t service_now(void);
+
+/*
+ * Makes a service. Takes `config` in every case; `pair` is borrowed. ERR_INVALID when GnuTLS refuses the pair,
+ * ERR_NOMEM. On failure there is nothing to dispose.
+ */
+int service_init(struct service *service, struct config *config, const struct pki_pair *pair, struct error *err);
+
+/* Gives back all but what connections still hold. */
+void service_dispose(struct service *service);
+
+/* The configuration in use, for snapshot_release; the credentials in use, for credentials_release. */
+struct snapshot *service_snapshot(struct service *service);
+struct credentials *service_credentials(struct service *service);
+
+void snapshot_release(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,61 @@
+/* TLS on the listener for admission: versions, ciphers, certificates. GnuTLS, inside libmicrohttpd's sessions. */
+#ifndef SERVER_TLS_H
+#define SERVER_TLS_H
+
+#include "base/error.h"
+#include "pki/pki.h"
+
+#include <gnutls/gnutls.h>
+#include <gnutls/abstract.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * TLS 1.3 and 1.2; with 1.2 only key exchanges with forward secrecy and authenticated ciphers (RFC 9325). The API
+ * server, which is Go, has all of them.
+ */
+#define TLS_PRIORITIES \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:" \
+	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+
+/*
+ * A certificate and its key, as GnuTLS wants them. Immutable and counted: a connection keeps the ones it began with,
+ * so that others may take their place for new connections at any time.
+ */
+struct credentials;
+
+/* Made with one user, the caller. ERR_INVALID when GnuTLS refuses the pair, ERR_NOMEM. */
+int credentials_new(const struct pki_pair *pair, struct credentials **out, struct error *err);
+
+/* One user more; returns `c`. One user less: the last one frees it. NULL is fine. */
+struct credentials *credentials_hold(struct credentials *c);
+void credentials_release(struct credentials *c);
+
+/* When the certificate ends. */
+time_t credentials_not_after(const struct credentials *c);
+
+/*
+ * Prepares a server session before its handshake: it uses `c`, which the caller holds until the session is gone, and
+ * `*done` becomes true when the client has completed the handshake. False when GnuTLS refuses.
+ */
+bool tls_session_begin(gnutls_session_t session, const struct credentials *c, bool *done);
+
+/* How many records have come since the keys were agreed on; 0 before. Any change means that the client sent one. */
+uint64_t tls_records_read(gnutls_session_t session);
+
+/* That count right after a handshake. */
+uint64_t tls_records_at_start(gnutls_session_t session);
+
+/* Sends all of `text` and the notice that nothing follows. False when the connection did not take it. */
+bool tls_send_last(gnutls_session_t session, struct str text);
+
+/*
+ * libmicrohttpd demands a source of certificates. Each session has its own before this is asked, so it has none: a
+ * handshake without them fails. Of type gnutls_certificate_retrieve_function2.
+ */
+int tls_no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
+	const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **chain,
+	unsigned int *chain_length, gnutls_privkey_t *key);
+
+#endif

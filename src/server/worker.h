@@ -1,0 +1,43 @@
+/* A thread that serves connections of one listener: libmicrohttpd and the sweep, in turns. */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include "server/connection.h"
+
+/* Start with {0}. */
+struct worker {
+	struct connection_set set;
+	struct MHD_Daemon *daemon;
+	int wake;               /* an eventfd: `ending` has changed */
+	atomic_bool ending;
+	bool running;
+	pthread_t thread;
+};
+
+/* What a worker serves. */
+struct worker_site {
+	MHD_AccessHandlerCallback handle;
+	bool tls;
+	unsigned connections; /* at most, at a time */
+	int listener;         /* a listening socket, borrowed: the worker uses a copy */
+};
+
+/*
+ * Prepares a worker, without its thread. ERR_IO: libmicrohttpd, or the operating system, refused. After a failure,
+ * worker_dispose.
+ */
+int worker_init(struct worker *w, struct service *service, const struct worker_site *site, struct error *err);
+
+/* Begins the thread. ERR_IO. */
+int worker_start(struct worker *w, struct error *err);
+
+/*
+ * Asks the thread to end: it stops to accept, closes idle connections, and lets requests under way finish, but not
+ * longer than DRAIN_SECONDS. Returns at once.
+ */
+void worker_end(struct worker *w);
+
+/* Waits for the thread when there is one, and gives everything back. */
+void worker_dispose(struct worker *w);
+
+#endif
