@@ -343,6 +343,38 @@ void annotations_read(struct arena *arena, const struct config *config, const st
 	read_migration(&r);
 }
 
+bool annotation_is_reloader(struct str key)
+{
+	struct str prefix = name_key_prefix(key);
+	return str_eqz(prefix, "reloader.stakater.com") || str_eqz(prefix, "secret.reloader.stakater.com");
+}
+
+/* Every annotation of `a` that connhook reads or writes stands in `b` as well, with the same value. */
+static bool covered(const struct config *config, const struct json *a, const struct json *b)
+{
+	const struct json *others = json_getz(b, "annotations");
+	for (const struct json *m = json_first(json_getz(a, "annotations")); m != NULL; m = json_next(m)) {
+		bool read = own_name(config, json_key(m)).p != NULL || annotation_is_reloader(json_key(m));
+		if (read && !json_equal(m, json_get(others, json_key(m))))
+			return false;
+	}
+	return true;
+}
+
+bool annotations_same(struct arena *arena, const struct config *config, const struct workload *a,
+		      const struct workload *b, struct str namespace)
+{
+	struct wishes wishes[2] = {{.problems.arena = arena}, {.problems.arena = arena}};
+	struct reader x = {.arena = arena, .config = config, .workload = a, .out = &wishes[0]};
+	struct reader y = {.arena = arena, .config = config, .workload = b, .out = &wishes[1]};
+	if (!covered(config, a->metadata, b->metadata) || !covered(config, b->metadata, a->metadata))
+		return false;
+	read_app(&x);
+	read_app(&y);
+	return str_eq(wishes[0].app, wishes[1].app) &&
+	       default_bindings(&x, namespace).p == default_bindings(&y, namespace).p;
+}
+
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name)
 {
 	return arena_fmt(arena, "metadata.annotations[%.*s/%s]", STR_ARG(config->annotation_prefix), name);

@@ -29,6 +29,16 @@ struct wishes {
 void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
 		      struct str namespace, struct wishes *out);
 
+/*
+ * Do two states of one workload ask for the same: the same annotations that connhook reads or writes, the same
+ * service name, the same defaults?
+ */
+bool annotations_same(struct arena *arena, const struct config *config, const struct workload *a,
+		      const struct workload *b, struct str namespace);
+
+/* Does the annotation steer Reloader (github.com/stakater/Reloader) over Secrets? */
+bool annotation_is_reloader(struct str key);
+
 /* Field path of an annotation of the workload: metadata.annotations[PREFIX/NAME]. */
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name);
 

@@ -177,6 +177,18 @@ static void open_workload(struct call *c, const struct workload_kind *kind)
 		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &err) == 0;
 }
 
+/*
+ * Does an UPDATE change nothing that connhook reads? Then it leaves the workload alone, also under a configuration
+ * that has changed since: labelling or scaling must never start a rollout.
+ */
+static bool is_unchanged(const struct call *c)
+{
+	const struct workload *new = &c->workload, *old = &c->old_workload;
+	if (!c->has_old_workload || !json_equal(new->template, old->template))
+		return false;
+	return annotations_same(c->arena, c->config, new, old, c->request.namespace);
+}
+
 /* Makes the plan and reports what is wrong with the annotations. */
 static const char *plan_workload(struct call *c, const struct workload_kind *kind)
 {
@@ -190,9 +202,15 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	c->has_plan = true;
 	const struct plan *old = c->plan.problems.count > 0 ? old_plan(c) : NULL;
 	report(c, ANNOTATIONS, MODE_ENFORCE, false, &c->plan.problems, old ? &old->problems : NULL);
+	if (c->plan.problems.count > 0 || c->plan.skipped != NULL)
+		return c->plan.problems.count > 0 ? NULL : c->plan.skipped;
+	if (is_unchanged(c)) {
+		c->has_plan = false;
+		return "unchanged";
+	}
 	for (size_t i = 0; i < c->plan.warnings.count && c->phase == PHASE_MUTATE; i++)
 		warn(c, c->plan.warnings.items[i].message);
-	return c->plan.problems.count > 0 ? NULL : c->plan.skipped;
+	return NULL;
 }
 
 /* ---- the answer ---- */

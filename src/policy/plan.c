@@ -3,7 +3,6 @@
 #include "base/limits.h"
 #include "codec/json_pointer.h"
 #include "kube/image.h"
-#include "kube/name.h"
 
 /* Groups of containers with the same record that a new record is compared with. */
 #define RECENT_GROUPS 8
@@ -228,11 +227,9 @@ static bool plan_pull_secrets(struct planner *p, bool wished, struct str *record
 static bool owner_reloads(const struct planner *p, const struct json *metadata)
 {
 	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
-		struct str prefix = name_key_prefix(json_key(a));
-		bool about_secrets = str_eqz(prefix, "reloader.stakater.com") || str_eqz(prefix, "secret.reloader.stakater.com");
 		bool ours = metadata == p->workload->metadata && str_eqz(json_key(a), RELOADER_KEY) &&
 			    p->status.reloader.p != NULL && str_eq(json_string(a), p->status.reloader);
-		if (about_secrets && !ours)
+		if (annotation_is_reloader(json_key(a)) && !ours)
 			return true;
 	}
 	return false;

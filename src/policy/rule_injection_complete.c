@@ -12,7 +12,7 @@ static void check(const struct rule_context *context, struct violations *found)
 	const struct violations *missing = &context->plan->missing;
 	for (size_t i = 0; i < missing->count; i++)
 		violation_add(found, missing->items[i].field, missing->items[i].identity,
-			      "%.*s; connhook's mutating webhook was skipped or another webhook undid its work: apply again",
+			      "%.*s; the mutating webhook was skipped or its work undone: apply again",
 			      STR_ARG(missing->items[i].message));
 }
 
