@@ -23,6 +23,7 @@ from cluster import (ClusterError, base64_file, free_ports, peak_memory, read_ta
                      wait_for)
 
 READY_SECONDS = 20
+END_SECONDS = 60        # from SIGTERM to the end, draining included
 NOTICE_SECONDS = 30     # until the API server has noticed a changed registration
 KINDS = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
 
@@ -153,7 +154,7 @@ class Connhook:
     def wait(self, index=0):
         """Waits for the instance to end and returns its exit status."""
         process, self.processes[index] = self.processes[index], None
-        return process.wait(READY_SECONDS)
+        return process.wait(END_SECONDS)
 
     def stop(self):
         """Ends all instances. They can be started again, on the same ports."""
@@ -215,7 +216,7 @@ class OtherWebhook:
     and a service mesh do. `configuration` decides by its name whether it is called before or after connhook."""
 
     MIRROR = "mirror.test/"
-    SIDECAR = {"name": "mesh-proxy", "image": MIRROR + "mesh/proxy:1", "env": [{"name": "MESH", "value": "on"}]}
+    SIDECAR = {"name": "istio-proxy", "image": MIRROR + "istio/proxyv2:1", "env": [{"name": "MESH", "value": "on"}]}
 
     def __init__(self, cluster, configuration):
         self.cluster, self.configuration, self.calls = cluster, configuration, 0
