@@ -14,7 +14,7 @@ START_TEST(vectors_of_the_rfc)
 		const char *bytes, *text;
 	} cases[] = {
 		{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-		{"foobar", "Zm9vYmFy"}, {"\xFB\xEF\xBE\xFF", "+++++/8="},
+		{"foobar", "Zm9vYmFy"}, {"\xFB\xEF\xBE\xFF", "++++/w=="},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct buf out, back;
