@@ -36,5 +36,6 @@ int cmd_serve(int argc, char **argv);
 int cmd_review(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
+int cmd_webhook_config(int argc, char **argv);
 
 #endif

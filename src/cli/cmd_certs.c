@@ -6,11 +6,10 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SECONDS_PER_DAY 86400
+#define REPORT_MAX (64 * MIB) /* what one command prints */
 
 static const char certs_help[] =
 	"usage: connhook certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
@@ -88,32 +87,6 @@ struct wish {
 	bool help;
 };
 
-/* Flushes standard output and gives `code`, unless writing failed. */
-static int finish(int code)
-{
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return cli_fail("cannot write to standard output: %s", strerror(errno));
-	return code;
-}
-
-static int print_help(const char *text)
-{
-	(void)fputs(text, stdout); /* finish sees an error */
-	return finish(EXIT_OK);
-}
-
-/* The sentence for getopt_long's ':' and '?'. */
-static int bad_option(int c, char **argv, const char *command)
-{
-	if (c == ':')
-		return cli_fail("option '%s' needs a value; see 'connhook certs %s --help'", argv[optind - 1], command);
-	if (optopt == 'h' || optopt >= OPTION_DNS)
-		return cli_fail("option '%s' takes no value; see 'connhook certs %s --help'", argv[optind - 1], command);
-	if (optopt != 0)
-		return cli_fail("unknown option '-%c'; see 'connhook certs %s --help'", optopt, command);
-	return cli_fail("unknown option '%s'; see 'connhook certs %s --help'", argv[optind - 1], command);
-}
-
 /* Strict decimal; the range is checked here as well, so that the sentence names the option. */
 static int parse_days(const char *text, long *out)
 {
@@ -140,9 +113,8 @@ static int add_name(const char *option, int (*check)(struct str, struct error *)
 }
 
 /* EXIT_OK, or the exit status of a sentence that has been printed. */
-static int parse_wish(int argc, char **argv, struct wish *out)
+static int parse_wish(const char *command, int argc, char **argv, struct wish *out)
 {
-	const char *command = argv[0];
 	int code = EXIT_OK, c;
 	opterr = 0;
 	optind = 0; /* glibc: begin anew, whatever was parsed before */
@@ -158,18 +130,18 @@ static int parse_wish(int argc, char **argv, struct wish *out)
 		else if (c == OPTION_DAYS)
 			code = parse_days(optarg, &out->days);
 		else
-			code = bad_option(c, argv, command);
+			code = cli_bad_option(command, argv, c);
 	}
 	if (code != EXIT_OK || out->help)
 		return code;
 	if (optind < argc)
-		return cli_fail("unexpected argument '%s'; see 'connhook certs %s --help'", argv[optind], command);
+		return cli_fail("%s: unexpected argument %s; see connhook %s --help", command, argv[optind], command);
 	if (out->out == NULL || out->out[0] == '\0')
-		return cli_fail("--out is missing: 'connhook certs %s --out DIR'", command);
+		return cli_fail("%s: --out DIR is missing; see connhook %s --help", command, command);
 	return EXIT_OK;
 }
 
-/* ---- printing ---- */
+/* ---- what is printed ---- */
 
 static const char *plural(long n)
 {
@@ -189,60 +161,63 @@ static struct str time_left(struct arena *arena, const struct pki_certificate *c
 		arena_fmt(arena, "%ld day%s left", days, plural(days));
 }
 
-static void print_names(const struct pki_certificate *c)
+static void add_names(struct buf *out, const struct pki_certificate *c)
 {
 	const char *comma = "";
-	printf("  names        ");
+	buf_addz(out, "  names        ");
 	for (size_t i = 0; i < c->names.dns_count; i++, comma = ", ")
-		printf("%sDNS:%.*s", comma, STR_ARG(c->names.dns[i]));
+		buf_fmt(out, "%sDNS:%.*s", comma, STR_ARG(c->names.dns[i]));
 	for (size_t i = 0; i < c->names.ip_count; i++, comma = ", ")
-		printf("%sIP:%.*s", comma, STR_ARG(c->names.ips[i]));
+		buf_fmt(out, "%sIP:%.*s", comma, STR_ARG(c->names.ips[i]));
 	if (c->other_names > 0)
-		printf("%s%zu of another kind", comma, c->other_names);
+		buf_fmt(out, "%s%zu of another kind", comma, c->other_names);
 	else if (comma[0] == '\0')
-		printf("none");
-	printf("\n");
+		buf_addz(out, "none");
+	buf_addz(out, "\n");
 }
 
-static void print_key(const struct pki_key *key)
+static void add_key(struct buf *out, const struct pki_key *key)
 {
-	printf("%.*s, %d bits\n", STR_ARG(key->type), key->bits);
+	if (key->type.p != NULL)
+		buf_fmt(out, "%.*s, %d bits\n", STR_ARG(key->type), key->bits);
+	else
+		buf_addz(out, "of an unknown kind\n");
 }
 
-static void print_certificate(struct arena *arena, const struct pki_certificate *c, time_t now)
+static void add_certificate(struct buf *out, struct arena *arena, const struct pki_certificate *c, time_t now)
 {
-	printf("  %-11s  %.*s\n", c->is_ca ? "CA" : "leaf", STR_ARG(c->subject));
-	printf("  issuer       %.*s\n", STR_ARG(c->issuer));
+	buf_fmt(out, "  %-11s  %.*s\n", c->is_ca ? "CA" : "leaf", STR_ARG(c->subject));
+	buf_fmt(out, "  issuer       %.*s\n", STR_ARG(c->issuer));
 	if (!c->is_ca || c->names.dns_count + c->names.ip_count > 0)
-		print_names(c);
-	printf("  serial       %.*s\n", STR_ARG(c->serial));
-	printf("  valid        %.*s to %.*s, %.*s\n", STR_ARG(c->not_before_text), STR_ARG(c->not_after_text),
+		add_names(out, c);
+	buf_fmt(out, "  serial       %.*s\n", STR_ARG(c->serial));
+	buf_fmt(out, "  valid        %.*s to %.*s, %.*s\n", STR_ARG(c->not_before_text), STR_ARG(c->not_after_text),
 		STR_ARG(time_left(arena, c, now)));
-	printf("  public key   ");
-	print_key(&c->key);
-	printf("  fingerprint  SHA-256 %.*s\n", STR_ARG(c->fingerprint));
+	buf_addz(out, "  public key   ");
+	add_key(out, &c->key);
+	buf_fmt(out, "  fingerprint  SHA-256 %.*s\n", STR_ARG(c->fingerprint));
 }
 
-static void print_report(struct pki_report *report, time_t now)
+static void add_report(struct buf *out, struct pki_report *report, time_t now)
 {
 	for (size_t f = 0; f < report->file_count; f++) {
 		const struct pki_file *file = &report->files[f];
-		printf("%s\n", file->name);
+		buf_fmt(out, "%s\n", file->name);
 		for (size_t i = 0; i < file->certificate_count; i++) {
-			print_certificate(&report->arena, &file->certificates[i], now);
+			add_certificate(out, &report->arena, &file->certificates[i], now);
 			if (i + 1 < file->certificate_count || file->key.type.p != NULL)
-				printf("\n");
+				buf_addz(out, "\n");
 		}
 		if (file->key.type.p != NULL) {
-			printf("  private key  ");
-			print_key(&file->key);
+			buf_addz(out, "  private key  ");
+			add_key(out, &file->key);
 		}
-		printf("\n");
+		buf_addz(out, "\n");
 	}
 	for (size_t i = 0; i < report->finding_count; i++)
-		printf("%s: %.*s\n", report->findings[i].good ? "ok" : "WRONG", STR_ARG(report->findings[i].text));
+		buf_fmt(out, "%s: %.*s\n", report->findings[i].good ? "ok" : "WRONG", STR_ARG(report->findings[i].text));
 	if (report->finding_count == 0)
-		printf("ok: nothing is wrong with %s\n", report->file_count == 1 ? "it" : "them");
+		buf_fmt(out, "ok: nothing is wrong with %s\n", report->file_count == 1 ? "it" : "them");
 }
 
 /* ---- commands ---- */
@@ -265,6 +240,17 @@ static int inspect_files(const char *const *paths, size_t count, time_t now, str
 	return code;
 }
 
+/* Prints what was put together, its parts in `arena`; `code`, or EXIT_USAGE when that fails. */
+static int print(const struct buf *out, const struct arena *arena, int code)
+{
+	if (out->error == ERR_NOMEM || arena->failed)
+		return cli_nomem();
+	if (out->error != 0)
+		return cli_fail("more than %lu bytes to print; give fewer files", REPORT_MAX);
+	int failed = cli_print(buf_str(out));
+	return failed != EXIT_OK ? failed : code;
+}
+
 static int show_files(char **files, size_t count)
 {
 	time_t now = time(NULL);
@@ -275,9 +261,12 @@ static int show_files(char **files, size_t count)
 	for (size_t i = 0; paths != NULL && i < count; i++)
 		paths[i] = files[i];
 	int code = paths != NULL ? inspect_files(paths, count, now, &arena, &report, &err) : error_nomem(&err);
+	struct buf out;
+	buf_init(&out, REPORT_MAX);
 	if (code == 0)
-		print_report(&report, now);
-	code = code == 0 ? finish(report.good ? EXIT_OK : EXIT_DENIED) : cli_fail("%s", err.text);
+		add_report(&out, &report, now);
+	code = code == 0 ? print(&out, &report.arena, report.good ? EXIT_OK : EXIT_DENIED) : cli_fail("%s", err.text);
+	buf_free(&out);
 	pki_report_dispose(&report);
 	arena_free(&arena);
 	return code;
@@ -289,11 +278,11 @@ static int show(int argc, char **argv)
 	optind = 0;
 	int c = getopt_long(argc, argv, ":h", show_options, NULL);
 	if (c == 'h')
-		return print_help(show_help);
+		return cli_print(STR(show_help));
 	if (c != -1)
-		return bad_option(c, argv, "show");
+		return cli_bad_option("certs show", argv, c);
 	if (optind == argc)
-		return cli_fail("which file? 'connhook certs show FILE...'");
+		return cli_fail("certs show: which file? see connhook certs show --help");
 	return show_files(argv + optind, (size_t)(argc - optind));
 }
 
@@ -312,16 +301,21 @@ static int print_made(const char *made, const char *dir, bool hint, time_t now)
 	const char *paths[] = {path_in(&arena, dir, PKI_TLS_CERT), path_in(&arena, dir, PKI_CA_CERT)};
 	const char *key = path_in(&arena, dir, PKI_TLS_KEY);
 	int code = arena.failed ? error_nomem(&err) : inspect_files(paths, 2, now, &arena, &report, &err);
+	struct buf out;
+	buf_init(&out, REPORT_MAX);
 	if (code == 0) {
 		const struct pki_certificate *tls = report.files[0].certificates, *ca = report.files[1].certificates;
-		printf("%s in %s\n", made, dir);
-		print_names(tls);
-		printf("  expires      %.*s, %.*s\n", STR_ARG(tls->not_after_text), STR_ARG(time_left(&arena, tls, now)));
-		printf("  CA expires   %.*s, %.*s\n", STR_ARG(ca->not_after_text), STR_ARG(time_left(&arena, ca, now)));
+		buf_fmt(&out, "%s in %s\n", made, dir);
+		add_names(&out, tls);
+		buf_fmt(&out, "  expires      %.*s, %.*s\n", STR_ARG(tls->not_after_text),
+			STR_ARG(time_left(&arena, tls, now)));
+		buf_fmt(&out, "  CA expires   %.*s, %.*s\n", STR_ARG(ca->not_after_text),
+			STR_ARG(time_left(&arena, ca, now)));
 		if (hint)
-			printf("next: connhook serve --tls-cert %s --tls-key %s\n", paths[0], key);
+			buf_fmt(&out, "next: connhook serve --tls-cert %s --tls-key %s\n", paths[0], key);
 	}
-	code = code == 0 ? finish(EXIT_OK) : cli_fail("%s", err.text);
+	code = code == 0 ? print(&out, &arena, EXIT_OK) : cli_fail("%s", err.text);
+	buf_free(&out);
 	pki_report_dispose(&report);
 	arena_free(&arena);
 	return code;
@@ -330,11 +324,11 @@ static int print_made(const char *made, const char *dir, bool hint, time_t now)
 static int init_or_renew(int argc, char **argv, bool renew)
 {
 	struct wish wish = {.days = PKI_DEFAULT_DAYS};
-	int code = parse_wish(argc, argv, &wish);
+	int code = parse_wish(renew ? "certs renew" : "certs init", argc, argv, &wish);
 	if (code != EXIT_OK)
 		return code;
 	if (wish.help)
-		return print_help(renew ? renew_help : init_help);
+		return cli_print(renew ? STR(renew_help) : STR(init_help));
 	struct pki_names given = {wish.dns, wish.dns_count, wish.ips, wish.ip_count};
 	const struct pki_names *names = wish.dns_count + wish.ip_count > 0 ? &given : NULL;
 	time_t now = time(NULL);
@@ -354,9 +348,9 @@ int cmd_certs(int argc, char **argv)
 	if (str_eqz(command, "show"))
 		return show(argc - 1, argv + 1);
 	if (str_eqz(command, "--help") || str_eqz(command, "-h"))
-		return print_help(certs_help);
+		return cli_print(STR(certs_help));
 	if (command.n == 0)
-		return cli_fail("certs: what to do? expected init, show or renew; see 'connhook certs --help'");
-	return cli_fail("certs: unknown command '%.*s': expected init, show or renew; see 'connhook certs --help'",
+		return cli_fail("certs: what to do? expected init, show or renew; see connhook certs --help");
+	return cli_fail("certs: unknown command %.*s; expected init, show or renew; see connhook certs --help",
 		(int)str_utf8_cut(command, LIMIT_QUOTE).n, command.p);
 }

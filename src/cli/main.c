@@ -6,11 +6,12 @@
 static const char help[] =
 	"connhook " CONNHOOK_VERSION ": zero-touch connection injection for Kubernetes\n"
 	"\n"
-	"connhook serve     answer AdmissionReviews over HTTPS\n"
-	"connhook review    say what the cluster would do with manifests, offline\n"
-	"connhook config    check a configuration, show a shipped one\n"
-	"connhook certs     make, renew and show certificates\n"
-	"connhook version   print the version\n"
+	"connhook serve           answer AdmissionReviews over HTTPS\n"
+	"connhook review          say what the cluster would do with manifests, offline\n"
+	"connhook config          check a configuration, show a shipped one\n"
+	"connhook certs           make, renew and show certificates\n"
+	"connhook webhook-config  print what registers connhook with the API server\n"
+	"connhook version         print the version\n"
 	"\n"
 	"Each has --help. As kubectl-connhook it is a kubectl plugin: kubectl connhook review FILE\n";
 
@@ -22,6 +23,7 @@ static const struct {
 	{"review", cmd_review},
 	{"config", cmd_config},
 	{"certs", cmd_certs},
+	{"webhook-config", cmd_webhook_config},
 };
 
 /* A standard stream that is closed would give its number to the next file that is opened. */
@@ -56,5 +58,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return cli_fail("unknown command \"%s\"; expected serve, review, config, certs or version", name);
+	return cli_fail("unknown command \"%s\"; expected serve, review, config, certs, webhook-config or version", name);
 }

@@ -25,6 +25,7 @@ struct rule {
 	bool forbidden;      /* a denial is 403, not 422: the tenant may not have it at all */
 	bool mutating;       /* it speaks in the mutating phase as well */
 	void (*check)(const struct rule_context *context, struct violations *found);
+	const char *const *groups; /* whose objects it reads, beside workloads and `kinds`; ends in NULL; or NULL */
 	/* Lists that the configuration may extend or replace; NULL and 0 for a rule that has none. */
 	const struct group_kind *kinds;
 	size_t kind_count;

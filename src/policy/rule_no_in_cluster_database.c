@@ -8,6 +8,9 @@
 #include "kube/image.h"
 #include "kube/workload.h"
 
+/* The platform's own group, whose WebService asks by a field. */
+#define PLATFORM_GROUP "platform.bizmatters.io"
+
 #define INSTEAD                                                                                                         \
 	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it with " \
 	"the annotation "
@@ -36,7 +39,6 @@ static const struct group_kind databases[] = {
 	{STR_INIT("crdb.cockroachlabs.com"), STR_INIT("*")},               /* CockroachDB */
 	{STR_INIT("cassandra.datastax.com"), STR_INIT("*")},               /* Cassandra, K8ssandra */
 	{STR_INIT("k8ssandra.io"), STR_INIT("*")},
-	{STR_INIT("*.k8ssandra.io"), STR_INIT("*")},
 	{STR_INIT("scylla.scylladb.com"), STR_INIT("Scylla*")},            /* Scylla */
 	{STR_INIT("clickhouse.altinity.com"), STR_INIT("ClickHouseInstallation*")}, /* ClickHouse */
 	{STR_INIT("clickhouse.com"), STR_INIT("ClickHouseCluster")},
@@ -144,7 +146,7 @@ static void check(const struct rule_context *context, struct violations *found)
 			      "found kind %.*s of %.*s, an in-cluster database; expected none: " INSTEAD "%.*s/bindings: db",
 			      STR_ARG(request->kind), STR_ARG(request->group), STR_ARG(prefix));
 	const struct json *database = json_path(context->object, "spec", "databaseName", NULL);
-	if (str_eqz(request->group, "platform.bizmatters.io") && str_eqz(request->kind, "WebService") &&
+	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, "WebService") &&
 	    !json_is_empty(database))
 		violation_add(found, STR("spec.databaseName"), STR("databaseName"),
 			      "found \"%.*s\", which asks for an in-cluster database; expected the field to be left out: " INSTEAD
@@ -156,11 +158,14 @@ static void check(const struct rule_context *context, struct violations *found)
 	check_containers(context, context->workload->init_containers, "initContainers", true, found);
 }
 
+static const char *const groups[] = {PLATFORM_GROUP, NULL};
+
 const struct rule rule_no_in_cluster_database = {
 	.id = "no-in-cluster-database",
 	.mode = MODE_ENFORCE,
 	.forbidden = true,
 	.check = check,
+	.groups = groups,
 	.kinds = databases,
 	.kind_count = sizeof databases / sizeof databases[0],
 	.images = {server_images, sizeof server_images / sizeof server_images[0]},

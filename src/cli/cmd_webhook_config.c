@@ -1,0 +1,207 @@
+/* connhook webhook-config: what registers connhook with the API server. */
+#include "cli/cli.h"
+
+#include "base/limits.h"
+#include "codec/yaml_write.h"
+#include "kube/name.h"
+#include "policy/registration.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HTTPS_PORT 443
+#define PORT_MAX 65535
+
+static const char help[] =
+	"connhook webhook-config [--config FILE] (--ca-file FILE | --cert-manager NAMESPACE/CERTIFICATE)\n"
+	"                        (--service NAMESPACE/NAME[:PORT] | --url BASE) [--kubernetes-version 1.N]\n"
+	"\n"
+	"Prints the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration, ready for kubectl apply.\n"
+	"Their rules follow from the configuration: print them anew when it changes.\n"
+	"\n"
+	"  -c, --config FILE            the configuration; default: the built-in managed one\n"
+	"      --ca-file FILE           the CA that signed connhook's certificate, PEM\n"
+	"      --cert-manager NS/NAME   no CA: cert-manager's injector takes it from this Certificate\n"
+	"      --service NS/NAME[:PORT] the Service in front of connhook; port 443 by default\n"
+	"      --url BASE               or where the API server reaches it: https://HOST[:PORT]\n"
+	"      --kubernetes-version 1.N 1.30 and newer also get matchConditions, which spare needless calls\n";
+
+struct arguments {
+	const char *config, *ca_file;
+	struct registration registration;
+};
+
+static bool parse_number(const char *text, int max, int *out)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || n < 0 || n > max)
+		return false;
+	*out = (int)n;
+	return true;
+}
+
+/* NAMESPACE/NAME[:PORT] */
+static bool parse_service(const char *text, struct registration *r)
+{
+	struct str s = str_of(text);
+	size_t slash = str_find(s, '/'), colon = str_rfind(s, ':');
+	r->namespace = (struct str){s.p, slash};
+	r->service = str_from((struct str){s.p, colon}, slash + 1);
+	r->port = HTTPS_PORT;
+	if (colon < s.n && (!parse_number(text + colon + 1, PORT_MAX, &r->port) || r->port == 0))
+		return false;
+	return name_is_label(r->namespace) && name_is_dns1035(r->service);
+}
+
+static bool parse_url(const char *text, struct registration *r)
+{
+	r->url = str_of(text);
+	while (str_ends(r->url, STR("/")))
+		r->url.n--;
+	bool plain = str_find(r->url, '?') == r->url.n && str_find(r->url, '#') == r->url.n && str_find(r->url, '@') == r->url.n;
+	return str_starts(r->url, STR("https://")) && r->url.n > sizeof "https://" - 1 && plain;
+}
+
+static int parse_version(const char *text, struct registration *r)
+{
+	const char *minor = *text == 'v' ? text + 1 : text;
+	char number[4];
+	size_t n = 0;
+	if (strncmp(minor, "1.", 2) != 0)
+		return EXIT_USAGE;
+	for (minor += 2; n < sizeof number - 1 && minor[n] >= '0' && minor[n] <= '9'; n++)
+		number[n] = minor[n];
+	number[n] = '\0';
+	bool whole = minor[n] == '\0' || minor[n] == '.';
+	return whole && parse_number(number, 999, &r->minor) ? EXIT_OK : EXIT_USAGE;
+}
+
+static int check(const struct arguments *a)
+{
+	const struct registration *r = &a->registration;
+	if ((r->service.p != NULL) == (r->url.p != NULL))
+		return cli_fail("webhook-config needs either --service NAMESPACE/NAME or --url BASE; see connhook webhook-config --help");
+	if ((a->ca_file != NULL) == (r->inject_ca_from.p != NULL))
+		return cli_fail("webhook-config needs either --ca-file FILE or --cert-manager NAMESPACE/CERTIFICATE; "
+				"see connhook webhook-config --help");
+	return EXIT_OK;
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},  {"ca-file", required_argument, NULL, 'a'},
+		{"service", required_argument, NULL, 's'}, {"url", required_argument, NULL, 'u'},
+		{"cert-manager", required_argument, NULL, 'm'}, {"kubernetes-version", required_argument, NULL, 'k'},
+		{0},
+	};
+	struct registration *r = &a->registration;
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+		switch (c) {
+		case 'c':
+			a->config = optarg;
+			break;
+		case 'a':
+			a->ca_file = optarg;
+			break;
+		case 's':
+			if (!parse_service(optarg, r))
+				return cli_fail("--service is \"%s\"; expected NAMESPACE/NAME or NAMESPACE/NAME:PORT", optarg);
+			break;
+		case 'u':
+			if (!parse_url(optarg, r))
+				return cli_fail("--url is \"%s\"; expected https://HOST[:PORT] without query or user", optarg);
+			break;
+		case 'm':
+			r->inject_ca_from = str_of(optarg);
+			if (str_find(r->inject_ca_from, '/') == r->inject_ca_from.n)
+				return cli_fail("--cert-manager is \"%s\"; expected NAMESPACE/CERTIFICATE", optarg);
+			break;
+		case 'k':
+			if (parse_version(optarg, r) != EXIT_OK)
+				return cli_fail("--kubernetes-version is \"%s\"; expected a version such as 1.30", optarg);
+			break;
+		default:
+			return cli_bad_option("webhook-config", argv, c);
+		}
+	}
+	if (optind != argc)
+		return cli_fail("webhook-config takes no argument \"%s\"; see connhook webhook-config --help", argv[optind]);
+	return check(a);
+}
+
+/* A file that holds no certificate would be found out by the API server only when it calls. */
+static int read_ca(const char *path, struct buf *pem)
+{
+	struct error err;
+	if (cli_read(path, LIMIT_CONFIG, pem, &err) != 0)
+		return cli_fail("%s", err.text);
+	if (strstr(pem->p, "-----BEGIN CERTIFICATE-----") == NULL)
+		return cli_fail("%s holds no certificate in PEM form; give the CA's, such as ca.crt of connhook certs init", path);
+	if (strstr(pem->p, "PRIVATE KEY-----") != NULL)
+		return cli_fail("%s holds a private key, which must not be published; give the CA's certificate alone", path);
+	return EXIT_OK;
+}
+
+static int print_object(void (*write)(struct buf *, const struct config *, const struct registration *),
+			const struct config *config, const struct registration *r)
+{
+	struct buf json, yaml;
+	struct json *tree = NULL;
+	buf_init(&json, LIMIT_RESPONSE);
+	buf_init(&yaml, LIMIT_RESPONSE);
+	write(&json, config, r);
+	int rc = json.error != 0 ? json.error : json_parse(buf_str(&json), &tree, NULL);
+	if (rc == 0)
+		yaml_write(&yaml, tree);
+	int status = rc != 0 || yaml.error != 0 ? cli_nomem() : cli_print(buf_str(&yaml));
+	json_free(tree);
+	buf_free(&json);
+	buf_free(&yaml);
+	return status;
+}
+
+static int print_all(const struct arguments *a, const struct config *config)
+{
+	struct str glob = registration_glob_group(config);
+	if (glob.p != NULL)
+		(void)fprintf(stderr,
+			      "connhook: warning: the API server cannot be told to call for groups like \"%.*s\"; "
+			      "name the groups in the configuration\n",
+			      STR_ARG(glob));
+	int status = print_object(registration_write_mutating, config, &a->registration);
+	if (status == EXIT_OK)
+		status = cli_print(STR("---\n"));
+	if (status == EXIT_OK)
+		status = print_object(registration_write_validating, config, &a->registration);
+	return status;
+}
+
+int cmd_webhook_config(int argc, char **argv)
+{
+	struct arguments a = {0};
+	struct config *config;
+	struct error err;
+	struct buf pem;
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return cli_print(STR(help));
+	int status = parse(argc, argv, &a);
+	if (status != EXIT_OK)
+		return status;
+	buf_init(&pem, LIMIT_CONFIG);
+	if (a.ca_file != NULL)
+		status = read_ca(a.ca_file, &pem);
+	if (status == EXIT_OK && cli_config(a.config, &config, &err) != 0)
+		status = cli_fail("%s", err.text);
+	if (status == EXIT_OK) {
+		a.registration.ca_bundle = a.ca_file != NULL ? buf_str(&pem) : (struct str){NULL, 0};
+		status = print_all(&a, config);
+		config_free(config);
+	}
+	buf_free(&pem);
+	return status;
+}
