@@ -365,8 +365,10 @@ START_TEST(what_is_no_pem_gets_a_sentence)
 	check_pair(STR("hello\n"), key, NOW, "no PEM block found");
 	check_pair(STR("\x30\x82\x01\x0a\x02\x82"), key, NOW, "looks like DER");
 	check_pair(STR("-----BEGIN CERTIFICATE-----\n"), key, NOW, "block 1 is cut off");
-	check_pair(STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), key, NOW, "certificate 1 is damaged");
-	check_pair(STR("-----BEGIN CERTIFICATE-----\n####\n-----END CERTIFICATE-----\n"), key, NOW, "block 1 is cut off or");
+	check_pair(STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), key, NOW,
+		"certificate 1 is damaged");
+	check_pair(STR("-----BEGIN CERTIFICATE-----\n####\n-----END CERTIFICATE-----\n"), key, NOW,
+		"block 1 is cut off or");
 	check_pair(crt, STR("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), NOW,
 		"cannot read the PRIVATE KEY");
 	check_pair(STR(request), key, NOW, "neither a certificate nor a private key");
