@@ -116,8 +116,8 @@ static void mark(const struct search *s, size_t d, size_t i, bool *deleted, bool
 	}
 }
 
-/* Finds what differs between the middles. False when the search gives up. */
-static bool shortest(struct search *s, bool *deleted, bool *inserted)
+/* Finds what differs between the middles. ERR_LIMIT when the search gives up, ERR_NOMEM. */
+static int shortest(struct search *s, bool *deleted, bool *inserted)
 {
 	for (size_t d = 0; d <= EDITS_MAX && s->steps <= STEPS_MAX; d++) {
 		size_t needed = (d + 1) * (d + 2) / 2, place;
@@ -125,19 +125,20 @@ static bool shortest(struct search *s, bool *deleted, bool *inserted)
 			size_t wanted = needed * 2;
 			size_t *larger = reallocarray(s->reach, wanted, sizeof *larger);
 			if (larger == NULL)
-				return false;
+				return ERR_NOMEM;
 			s->reach = larger;
 			s->capacity = wanted;
 		}
 		if (advance(s, d, &place)) {
 			mark(s, d, place, deleted, inserted);
-			return true;
+			return 0;
 		}
 	}
-	return false;
+	return ERR_LIMIT;
 }
 
-static void compare(struct side *a, struct side *b)
+/* Marks the lines that are only on one side. 0 or ERR_NOMEM. */
+static int compare(struct side *a, struct side *b)
 {
 	size_t head = 0, tail = 0;
 	while (head < a->n && head < b->n && str_eq(a->lines[head], b->lines[head]))
@@ -146,13 +147,15 @@ static void compare(struct side *a, struct side *b)
 	       str_eq(a->lines[a->n - 1 - tail], b->lines[b->n - 1 - tail]))
 		tail++;
 	struct search s = {.a = a->lines + head, .b = b->lines + head, .n = a->n - head - tail, .m = b->n - head - tail};
-	if (!shortest(&s, a->only + head, b->only + head)) {
+	int rc = shortest(&s, a->only + head, b->only + head);
+	if (rc == ERR_LIMIT) {
 		for (size_t i = 0; i < s.n; i++)
 			a->only[head + i] = true;
 		for (size_t i = 0; i < s.m; i++)
 			b->only[head + i] = true;
 	}
 	free(s.reach);
+	return rc == ERR_NOMEM ? rc : 0;
 }
 
 /* ---- hunks ---- */
@@ -238,11 +241,10 @@ void diff_unified(struct buf *out, struct str before, struct str after, struct s
 	struct side a = {0}, b = {0};
 	if (str_eq(before, after))
 		return;
-	if (!side_init(&a, before) || !side_init(&b, after)) {
+	if (!side_init(&a, before) || !side_init(&b, after) || compare(&a, &b) != 0) {
 		buf_free(out);
 		out->error = ERR_NOMEM;
 	} else {
-		compare(&a, &b);
 		const char *on = colour ? BOLD : "", *off = colour ? RESET : "";
 		buf_fmt(out, "%s--- %.*s%s\n%s+++ %.*s%s\n", on, STR_ARG(before_name), off, on, STR_ARG(after_name), off);
 		struct hunk h = {0};
