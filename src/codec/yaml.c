@@ -149,6 +149,8 @@ static int key_set(struct reader *r, struct frame *f, struct yaml_node *node)
 	if (node->kind == YAML_SEQUENCE || node->kind == YAML_MAPPING || node->kind == YAML_NULL)
 		return yaml_error_at(r->err, node->line, node->column, ERR_INVALID, "the key is %s; a key is a string",
 				     yaml_kind_name(node->kind));
+	if (node->kind == YAML_INT && str_eqz(node->text, "-0"))
+		node->text = STR("0");
 	if (node->kind == YAML_FLOAT)
 		node->text = yaml_scalar_float_key(r->arena, node->text);
 	if (node->text.p == NULL)
@@ -425,7 +427,7 @@ int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***d
 	if (!yaml_parser_initialize(&r.parser))
 		return error_nomem(err);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(text.p != NULL ? text.p : ""), text.n);
 	int rc = 0;
 	for (bool end = false; rc == 0 && !end;) {
 		yaml_event_t event;
