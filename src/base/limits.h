@@ -56,9 +56,8 @@
 #define LIMIT_METRICS (1 * MIB)           /* the text of /metrics */
 
 /* time */
-#define REQUEST_SECONDS 10                /* from the first byte of a request to its last; --request-timeout */
+#define REQUEST_SECONDS 10                /* for a request, and again for its answer; --request-timeout */
 #define REQUEST_SECONDS_MAX 60
-#define RESPONSE_SECONDS 30               /* a client has to take its answer in */
 #define IDLE_SECONDS 120                  /* a connection without a request; the API server closes after 90 */
 #define LINGER_SECONDS 2                  /* a client has to read an answer that ends the connection */
 #define DRAIN_SECONDS 5                   /* for requests in flight at the end */

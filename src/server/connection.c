@@ -142,7 +142,7 @@ void connection_completed(void *set, struct MHD_Connection *mhd, void **request,
 void connection_answering(struct connection *c, unsigned status)
 {
 	c->phase = CONNECTION_ANSWERING;
-	c->due = service_now() + RESPONSE_SECONDS * 1000;
+	c->due = service_now() + c->set->service->request_milliseconds;
 	if (c->set->counted)
 		metrics_response(c->set->service->metrics, status);
 }

@@ -39,6 +39,19 @@ static bool has_control(struct str s)
 	return false;
 }
 
+/*
+ * Does the name only begin like one of those that frame a body? libmicrohttpd glues a folded line onto the name of its
+ * header: "Transfer-Encoding:" and, on the next line, " chunked".
+ */
+static bool resembles_framing(struct str name)
+{
+	static const char *const framing[] = {MHD_HTTP_HEADER_CONTENT_LENGTH, MHD_HTTP_HEADER_TRANSFER_ENCODING};
+	for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
+		if (name.n > strlen(framing[i]) && strncasecmp(name.p, framing[i], strlen(framing[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool read_length(struct str text, uint64_t *out)
 {
 	uint64_t n = 0;
@@ -61,6 +74,8 @@ static void gather(struct gathered *g, struct str name, struct str value)
 {
 	if (!is_token(name))
 		g->fault = "a header's name is not a plain word";
+	else if (resembles_framing(name))
+		g->fault = "a header that frames the body is folded or misspelt";
 	else if (has_control(value))
 		g->fault = "a header's value holds a control character";
 	else if (equals(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
