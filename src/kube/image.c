@@ -139,7 +139,7 @@ bool image_parse(struct str reference, struct image *out)
 		if (!is_tag(image.tag))
 			return false;
 	}
-	if (rest.n > REPOSITORY_MAX || !is_path(rest))
+	if (rest.n == 0 || rest.n > REPOSITORY_MAX || !is_path(rest))
 		return false;
 	bool hub = str_eqz(image.registry, "docker.io") || str_eqz(image.registry, "index.docker.io");
 	if (hub && str_starts(rest, STR("library/")))
