@@ -272,7 +272,7 @@ const struct json *json_get(const struct json *object, struct str key)
 	if (json_kind(object) != JSON_OBJECT)
 		return NULL;
 	for (const struct json *m = json_first(object); m != NULL; m = json_next(m))
-		if (strncmp(in(m)->string, key.p, key.n) == 0 && in(m)->string[key.n] == '\0')
+		if (str_eq(json_key(m), key))
 			return m;
 	return NULL;
 }

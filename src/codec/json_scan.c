@@ -251,8 +251,10 @@ static int scan_value(struct scan *s, unsigned depth)
 	s->values++;
 	char c = *s->at;
 	if (c == '{' || c == '[') {
-		if (depth >= LIMIT_JSON_DEPTH)
-			return fail(s, s->at, "nested more than 256 levels deep");
+		if (depth >= LIMIT_JSON_DEPTH) {
+			(void)fail(s, s->at, "nested more than 256 levels deep");
+			return ERR_LIMIT;
+		}
 		return c == '{' ? scan_members(s, depth + 1) : scan_elements(s, depth + 1);
 	}
 	if (c == '"')
