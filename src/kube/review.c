@@ -82,6 +82,7 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 								 : json_kind_name(json_kind(uid)));
 	struct review_request r = {
 		.uid = json_string(uid),
+		.uid_value = uid,
 		.operation = text_or_empty(json_getz(request, "operation")),
 		.group = text_or_empty(json_path(request, "kind", "group", NULL)),
 		.version = text_or_empty(json_path(request, "kind", "version", NULL)),
@@ -149,7 +150,8 @@ void review_write(struct buf *out, const struct review_request *request, const s
 	jw_memberz(&w, "apiVersion", "admission.k8s.io/v1");
 	jw_key(&w, "response");
 	jw_object(&w);
-	jw_member(&w, "uid", request->uid);
+	jw_key(&w, "uid");
+	jw_value(&w, request->uid_value);
 	jw_key(&w, "allowed");
 	jw_bool(&w, response->allowed);
 	if (!response->allowed)

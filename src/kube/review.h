@@ -10,6 +10,7 @@
 /* A request; views into the parsed body. Strings that are missing are empty, objects NULL. */
 struct review_request {
 	struct str uid, operation;
+	const struct json *uid_value; /* the same, to be repeated exactly */
 	struct str group, version, kind;
 	struct str resource, sub_resource;
 	struct str name, namespace;

@@ -51,21 +51,29 @@ struct group_kind {
 	struct str group, kind; /* globs */
 };
 
-/* What every rule has, and the parameters of those that have any. */
+/* Lists that one rule may have as parameters. */
+#define RULE_LISTS 3
+
+/* What every rule has, and its parameters, which struct rule describes. */
 struct rule_config {
 	enum rule_mode mode;
 	struct names exempt_namespaces, exempt_users; /* globs */
-	const struct group_kind *kinds; /* claim-secret-name: claims; no-in-cluster-database: databases */
+	const struct json *exempt_labels;             /* object of globs, all of which an object must match; or NULL */
+	const struct group_kind *kinds;
 	size_t kind_count;
-	struct names images;         /* no-in-cluster-database: repositories of database servers, globs: see the rule */
-	struct names allowed_images; /* the same: what `images` must not catch */
+	struct names lists[RULE_LISTS];
+	int integer;
 };
 
 /* In the order of the documentation. */
 enum rule_id {
 	RULE_CLAIM_SECRET_NAME,
 	RULE_NO_IN_CLUSTER_DATABASE,
+	RULE_EXTERNAL_SECRET_PATH,
+	RULE_LITERAL_CREDENTIALS,
+	RULE_RESERVED_SECRET,
 	RULE_ENV_COLLISION,
+	RULE_SYNC_WAVE,
 	RULE_INJECTION_COMPLETE,
 	RULE_COUNT
 };
@@ -86,6 +94,7 @@ struct config {
 	bool reloader;
 	struct names exclude_containers;               /* globs */
 	struct names exempt_namespaces, exempt_users;  /* globs */
+	bool audit;                                    /* what would be denied is allowed, with a warning */
 	struct rule_config rules[RULE_COUNT];
 };
 

@@ -171,7 +171,7 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 {
 	static const char *const keys[] = {"apiVersion", "kind",	     "annotationPrefix", "bindings",
 					   "defaults",	 "migration",	     "imagePullSecrets", "reloader",
-					   "excludeContainers", "exempt", "rules",	       NULL};
+					   "excludeContainers", "exempt", "audit",	 "rules",	     NULL};
 	struct config *c = l->config;
 	c->annotation_prefix = STR("inject.zerotouch.io");
 	int rc = reader_check_keys(l, root, "the configuration", keys);
@@ -197,6 +197,8 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 		rc = reader_names(l, root, "excludeContainers", &c->exclude_containers);
 	if (rc == 0)
 		rc = reader_exempt(l, root, &c->exempt_namespaces, &c->exempt_users);
+	if (rc == 0)
+		rc = reader_bool(l, root, "audit", &c->audit);
 	if (rc == 0)
 		rc = config_read_rules(l, root);
 	if (rc == 0)

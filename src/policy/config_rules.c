@@ -42,24 +42,48 @@ static int read_parameter(struct loader *l, const struct yaml_node *mapping, con
 	return reader_sequence(l, node, *extend ? "extend" : "replace", out);
 }
 
-static int read_names_parameter(struct loader *l, const struct yaml_node *mapping, const char *key, struct names *list)
+/* `first` and behind it `second`, as one list. */
+static int join(struct loader *l, const struct names *first, const struct names *second, struct names *out)
 {
+	struct str *items = arena_array(l->arena, first->count + second->count, sizeof *items);
+	if (items == NULL)
+		return error_nomem(l->err);
+	for (size_t i = 0; i < first->count; i++)
+		items[i] = first->items[i];
+	for (size_t i = 0; i < second->count; i++)
+		items[first->count + i] = second->items[i];
+	*out = (struct names){items, first->count + second->count};
+	return 0;
+}
+
+static int read_list_parameter(struct loader *l, const struct yaml_node *mapping, const struct rule_list *list,
+			       struct names *out)
+{
+	static const struct names none;
 	const struct yaml_node *node;
 	bool extend;
 	struct names read;
-	int rc = read_parameter(l, mapping, key, &extend, &node);
+	int rc = read_parameter(l, mapping, list->key, &extend, &node);
 	if (rc == 0 && node != NULL)
-		rc = reader_names_of(l, node, key, &read);
+		rc = reader_names_of(l, node, list->key, &read);
 	if (rc != 0 || node == NULL)
 		return rc;
-	size_t before = extend ? list->count : 0;
-	struct str *items = arena_array(l->arena, before + read.count, sizeof *items);
-	if (items == NULL)
-		return error_nomem(l->err);
-	for (size_t i = 0; i < before + read.count; i++)
-		items[i] = i < before ? list->items[i] : read.items[i - before];
-	*list = (struct names){items, before + read.count};
-	return 0;
+	for (const struct yaml_node *c = list->valid ? node->first : NULL; c != NULL; c = c->next)
+		if (!list->valid(c->text))
+			return reader_fail(l, c, "\"%.*s\" cannot stand in %s; expected %s", STR_ARG(reader_quote(c->text)), list->key,
+					   list->expected);
+	return join(l, extend ? &list->names : &none, &read, out);
+}
+
+static int read_integer_parameter(struct loader *l, const struct yaml_node *mapping, const char *key, int *out)
+{
+	const struct yaml_node *v = yaml_get(mapping, str_of(key));
+	if (v == NULL)
+		return 0;
+	if (v->kind != YAML_INT)
+		return reader_wrong_kind(l, v, key, "a whole number");
+	return rule_integer(v->text, out) ? 0 : reader_fail(l, v, "%s is %.*s; expected a number of at most 9 digits", key,
+							    STR_ARG(reader_quote(v->text)));
 }
 
 static int read_kinds_parameter(struct loader *l, const struct yaml_node *mapping, struct rule_config *rule)
@@ -94,28 +118,74 @@ static int read_kinds_parameter(struct loader *l, const struct yaml_node *mappin
 	return 0;
 }
 
+static int read_exempt_labels(struct loader *l, const struct yaml_node *exempt, const struct json **out)
+{
+	const struct yaml_node *labels = yaml_get(exempt, STR("labels"));
+	if (labels == NULL)
+		return 0;
+	if (labels->kind != YAML_MAPPING)
+		return reader_wrong_kind(l, labels, "labels", "a mapping of labels to values");
+	if (labels->first == NULL)
+		return reader_fail(l, labels, "labels is empty, which would exempt every object; name a label, or remove the key");
+	for (const struct yaml_node *m = labels->first; m != NULL; m = m->next)
+		if (m->kind != YAML_STRING)
+			return reader_wrong_kind(l, m, "a label's value", "a string: put it in quotes");
+	return reader_json(l, labels, out);
+}
+
+/* The built-in exempt users of the rule stay. */
+static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum rule_id id)
+{
+	static const char *const keys[] = {"namespaces", "users", "labels", NULL};
+	struct rule_config *rule = &l->config->rules[id];
+	const struct yaml_node *node = yaml_get(mapping, STR("exempt"));
+	struct names users = {NULL, 0};
+	if (node == NULL)
+		return 0;
+	int rc = reader_check_keys(l, node, "exempt", keys);
+	if (rc == 0)
+		rc = reader_names(l, node, "namespaces", &rule->exempt_namespaces);
+	if (rc == 0)
+		rc = reader_names(l, node, "users", &users);
+	if (rc == 0)
+		rc = join(l, &rules[id]->exempt_users, &users, &rule->exempt_users);
+	if (rc == 0)
+		rc = read_exempt_labels(l, node, &rule->exempt_labels);
+	return rc;
+}
+
+/* The keys that a rule may have, ending in NULL. */
+static void list_keys(const struct rule *rule, const char *keys[5 + RULE_LISTS])
+{
+	size_t count = 0;
+	keys[count++] = "mode";
+	keys[count++] = "exempt";
+	if (rule->kind_count > 0)
+		keys[count++] = "kinds";
+	for (size_t i = 0; i < RULE_LISTS && rule->lists[i].key != NULL; i++)
+		keys[count++] = rule->lists[i].key;
+	if (rule->integer != NULL)
+		keys[count++] = rule->integer;
+	keys[count] = NULL;
+}
+
 static int read_rule(struct loader *l, const struct yaml_node *node, enum rule_id id)
 {
-	struct rule_config *rule = &l->config->rules[id];
-	const char *keys[8] = {"mode", "exempt"};
-	size_t count = 2;
-	if (rules[id]->kind_count > 0)
-		keys[count++] = "kinds";
-	if (rules[id]->images.count > 0) {
-		keys[count++] = "images";
-		keys[count++] = "allowedImages";
-	}
-	int rc = reader_check_keys(l, node, rules[id]->id, keys);
+	const struct rule *rule = rules[id];
+	struct rule_config *config = &l->config->rules[id];
+	const char *keys[5 + RULE_LISTS];
+	list_keys(rule, keys);
+	int rc = reader_check_keys(l, node, rule->id, keys);
 	if (rc == 0)
-		rc = read_mode(l, node, &rule->mode);
+		rc = read_mode(l, node, &config->mode);
 	if (rc == 0)
-		rc = reader_exempt(l, node, &rule->exempt_namespaces, &rule->exempt_users);
-	if (rc == 0)
-		rc = read_kinds_parameter(l, node, rule);
-	if (rc == 0)
-		rc = read_names_parameter(l, node, "images", &rule->images);
-	if (rc == 0)
-		rc = read_names_parameter(l, node, "allowedImages", &rule->allowed_images);
+		rc = read_exempt(l, node, id);
+	if (rc == 0 && rule->kind_count > 0)
+		rc = read_kinds_parameter(l, node, config);
+	for (size_t i = 0; i < RULE_LISTS && rule->lists[i].key != NULL && rc == 0; i++)
+		rc = read_list_parameter(l, node, &rule->lists[i], &config->lists[i]);
+	if (rc == 0 && rule->integer != NULL)
+		rc = read_integer_parameter(l, node, rule->integer, &config->integer);
 	return rc;
 }
 
@@ -123,14 +193,17 @@ int config_read_rules(struct loader *l, const struct yaml_node *root)
 {
 	const char *ids[RULE_COUNT + 1] = {NULL};
 	for (size_t i = 0; i < RULE_COUNT; i++) {
+		struct rule_config *config = &l->config->rules[i];
 		ids[i] = rules[i]->id;
-		l->config->rules[i] = (struct rule_config){
+		*config = (struct rule_config){
 			.mode = rules[i]->mode,
+			.exempt_users = rules[i]->exempt_users,
 			.kinds = rules[i]->kinds,
 			.kind_count = rules[i]->kind_count,
-			.images = rules[i]->images,
-			.allowed_images = rules[i]->allowed_images,
+			.integer = rules[i]->integer_value,
 		};
+		for (size_t k = 0; k < RULE_LISTS; k++)
+			config->lists[k] = rules[i]->lists[k].names;
 	}
 	const struct yaml_node *node = yaml_get(root, STR("rules"));
 	if (node == NULL)

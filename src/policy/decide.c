@@ -82,16 +82,17 @@ static void warn(struct call *c, struct str text)
 	c->warnings[c->warning_count++] = text;
 }
 
-static void add_finding(struct call *c, const char *rule, enum rule_mode mode, const struct violation *v)
+static void add_finding(struct call *c, const char *rule, enum rule_mode mode, bool audited, const struct violation *v)
 {
 	struct finding *findings =
 		arena_grow(c->arena, c->findings, c->finding_count, &c->finding_capacity, sizeof *findings);
 	if (findings == NULL)
 		return;
 	c->findings = findings;
-	c->findings[c->finding_count++] = (struct finding){rule, mode, v->field, v->message};
+	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, v->message};
 	if (mode == MODE_WARN)
-		warn(c, arena_fmt(c->arena, "%.*s: %.*s [%s]", STR_ARG(v->field), STR_ARG(v->message), rule));
+		warn(c, arena_fmt(c->arena, "%s%.*s: %.*s [%s]", audited ? "would be denied: " : "", STR_ARG(v->field),
+				  STR_ARG(v->message), rule));
 }
 
 /* Takes over what a rule has found; what the old object had already only warns. */
@@ -100,8 +101,9 @@ static void report(struct call *c, const char *rule, enum rule_mode mode, bool f
 {
 	for (size_t i = 0; i < found->count; i++) {
 		bool known = old != NULL && violation_known(old, found->items[i].identity);
-		enum rule_mode as = known ? MODE_WARN : mode;
-		add_finding(c, rule, as, &found->items[i]);
+		bool audited = mode == MODE_ENFORCE && !known && c->config->audit;
+		enum rule_mode as = known || audited ? MODE_WARN : mode;
+		add_finding(c, rule, as, audited, &found->items[i]);
 		c->denied = c->denied || as == MODE_ENFORCE;
 		c->forbidden = c->forbidden || (as == MODE_ENFORCE && forbidden);
 	}
@@ -293,7 +295,7 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 		buf_init(&text, LIMIT_RESPONSE);
 		for (size_t i = 0; i < c->finding_count && text.n < LIMIT_AUDIT_VALUE; i++)
 			buf_fmt(&text, "%s%s=%s", i > 0 ? "," : "", c->findings[i].rule,
-				c->findings[i].mode == MODE_ENFORCE ? "enforce" : "warn");
+				c->findings[i].mode == MODE_ENFORCE ? "enforce" : c->findings[i].audited ? "audit" : "warn");
 		entries[count++] = (struct review_audit){"rules", audit_value(c->arena, &text)};
 	}
 	return count;

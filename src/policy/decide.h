@@ -17,6 +17,7 @@ enum phase { PHASE_MUTATE, PHASE_VALIDATE };
 struct finding {
 	const char *rule;   /* the rule's id; "annotations" for a malformed annotation */
 	enum rule_mode mode; /* enforce: it denies; warn: it warns (also when it was downgraded) */
+	bool audited;       /* it warns, and would deny without the configuration's `audit` */
 	struct str field;   /* field path as Kubernetes writes it: spec.template.spec.containers[0].env[1].name */
 	struct str message; /* a whole sentence */
 };

@@ -100,9 +100,12 @@ const struct json **list_result(struct arena *arena, const struct list *list, co
 }
 
 /* Nothing of connhook's remains and nothing of the owner's stands there: the list as it was before. */
-static void restore(const struct list *list, struct patch *patch)
+static void restore(struct arena *arena, const struct list *list, struct patch *patch)
 {
-	if (list->was != NULL)
+	if (json_kind(list->was) == JSON_ARRAY)
+		for (size_t i = list->count; i > 0; i--)
+			patch_remove(patch, json_pointer_index(arena, list->pointer, i - 1));
+	else if (list->was != NULL)
 		patch_replace(patch, list->pointer, list->was);
 	else
 		patch_remove(patch, list->pointer);
@@ -137,7 +140,7 @@ bool list_reconcile(struct arena *arena, const struct list *list, const struct j
 	if (count == 0 && list->ours == 0)
 		return true;
 	if (count == 0 && list->ours == list->count) {
-		restore(list, patch);
+		restore(arena, list, patch);
 		return true;
 	}
 	if (json_kind(list->value) != JSON_ARRAY) {

@@ -1,5 +1,6 @@
 #include "policy/planner.h"
 
+#include "base/error.h"
 #include "base/limits.h"
 #include "codec/json_pointer.h"
 #include "kube/image.h"
@@ -8,6 +9,38 @@
 #define RECENT_GROUPS 8
 
 #define RELOADER_KEY "secret.reloader.stakater.com/reload"
+
+/* ---- results ---- */
+
+/* Notes why a buffer failed, if it did. */
+static bool is_whole(struct planner *p, const struct buf *text)
+{
+	if (text->error == ERR_LIMIT)
+		p->too_large = true;
+	else if (text->error != 0)
+		p->arena->failed = true;
+	return text->error == 0;
+}
+
+struct str plan_keep(struct planner *p, struct buf *text)
+{
+	struct str result = {NULL, 0};
+	if (is_whole(p, text))
+		result = arena_str(p->arena, buf_str(text));
+	if (result.p == NULL && !p->too_large)
+		p->arena->failed = true;
+	buf_free(text);
+	return result;
+}
+
+const struct json *plan_parse(struct planner *p, struct buf *text)
+{
+	const struct json *value = NULL;
+	if (is_whole(p, text) && json_parse_in(p->arena, buf_str(text), &value, NULL) != 0)
+		p->arena->failed = true;
+	buf_free(text);
+	return value;
+}
 
 /* ---- which containers ---- */
 
@@ -135,11 +168,7 @@ static struct str groups_text(struct planner *p, const struct group *groups, siz
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);
-	struct str result = arena_str(p->arena, buf_str(&text));
-	if (result.p == NULL)
-		p->arena->failed = true;
-	buf_free(&text);
-	return result;
+	return plan_keep(p, &text);
 }
 
 static bool plan_containers(struct planner *p)
@@ -252,9 +281,9 @@ static struct str reloader_value(struct planner *p)
 		if (!known)
 			buf_fmt(&text, "%s%.*s", text.n > 0 ? "," : "", STR_ARG(secret));
 	}
-	struct str value = text.n > 0 ? arena_str(p->arena, buf_str(&text)) : none;
-	buf_free(&text);
-	return value;
+	if (text.n > 0 || text.error != 0)
+		return plan_keep(p, &text);
+	return none;
 }
 
 static void write_was(struct json_writer *w, const struct json *init, const struct json *pull)
@@ -311,11 +340,7 @@ static struct str status_text(struct planner *p, const struct record *r)
 		jw_member(&w, "reloader", r->reloader);
 	write_was(&w, r->init_was, r->pull_was);
 	jw_object_end(&w);
-	struct str result = arena_str(p->arena, buf_str(&text));
-	if (result.p == NULL)
-		p->arena->failed = true;
-	buf_free(&text);
-	return result;
+	return plan_keep(p, &text);
 }
 
 /* Sets an annotation of the workload to `value`, or takes it away when that is absent and the old one was connhook's. */
@@ -430,14 +455,16 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 		bool wished = p.wishes.bindings.count > 0 || p.wishes.migrate;
 		if (wished && out->problems.count == 0 && nowhere_to_inject(&p) && out->problems.count == 0 && !p.status.present)
 			out->skipped = "no-containers";
-		if (out->skipped == NULL && out->problems.count == 0 && !make(&p))
+		if (out->skipped == NULL && out->problems.count == 0 && !make(&p) && !p.too_large)
 			arena->failed = true;
 	}
-	if (out->problems.count == 0) {
-		struct str text = patch_finish(&patch);
-		out->patch = arena_str(arena, text);
-		if (patch.text.error != 0)
-			arena->failed = true;
-	}
+	(void)patch_finish(&patch);
+	if (is_whole(&p, &patch.text) && out->problems.count == 0)
+		out->patch = arena_str(arena, patch.count > 0 ? buf_str(&patch.text) : (struct str){NULL, 0});
+	if (p.too_large && !arena->failed)
+		violation_add(&out->problems, p.pod_field, STR("too-large"),
+			      "injection would add more than %lu MiB to the workload's %zu containers; name those that need bindings in "
+			      "the annotation %.*s/containers",
+			      LIMIT_PATCH / MIB, json_count(workload->containers), STR_ARG(config->annotation_prefix));
 	patch_free(&patch);
 }

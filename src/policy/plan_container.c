@@ -233,11 +233,7 @@ static struct str record_text(struct planner *p, const struct list *env_from, co
 		}
 		jw_object_end(&w);
 	}
-	struct str record = arena_str(p->arena, buf_str(&text));
-	if (record.p == NULL)
-		p->arena->failed = true;
-	buf_free(&text);
-	return record;
+	return plan_keep(p, &text);
 }
 
 bool plan_container(struct planner *p, const struct json *container, size_t index, bool selected,

@@ -5,18 +5,6 @@
 
 #include <stdlib.h>
 
-/* Parses text that connhook wrote itself; NULL only when memory is out. */
-static const struct json *finish(struct arena *arena, struct buf *text)
-{
-	const struct json *value = NULL;
-	if (text->error != 0 || json_parse_in(arena, buf_str(text), &value, NULL) != 0) {
-		arena->failed = true;
-		value = NULL;
-	}
-	buf_free(text);
-	return value;
-}
-
 static struct json_writer start(struct buf *text)
 {
 	buf_init(text, LIMIT_ANNOTATION);
@@ -33,7 +21,7 @@ static void write_optional(struct json_writer *w, const struct bound *b)
 	jw_bool(w, true);
 }
 
-static const struct json *env_from_value(struct arena *arena, const struct bound *b)
+static const struct json *env_from_value(struct planner *p, const struct bound *b)
 {
 	struct buf text;
 	struct json_writer w = start(&text);
@@ -45,10 +33,10 @@ static const struct json *env_from_value(struct arena *arena, const struct bound
 	write_optional(&w, b);
 	jw_object_end(&w);
 	jw_object_end(&w);
-	return finish(arena, &text);
+	return plan_parse(p, &text);
 }
 
-static const struct json *env_value(struct arena *arena, const struct bound *b, const struct bound_env *e)
+static const struct json *env_value(struct planner *p, const struct bound *b, const struct bound_env *e)
 {
 	struct buf text;
 	struct json_writer w = start(&text);
@@ -67,7 +55,7 @@ static const struct json *env_value(struct arena *arena, const struct bound *b, 
 		jw_object_end(&w);
 	}
 	jw_object_end(&w);
-	return finish(arena, &text);
+	return plan_parse(p, &text);
 }
 
 static int by_variable(const void *a, const void *b)
@@ -92,7 +80,7 @@ static void add_env_from(struct planner *p, const struct bound *b)
 		return;
 	struct str source = arena_fmt(p->arena, "Secret \"%.*s\" (binding %.*s)", STR_ARG(b->secret), STR_ARG(b->label));
 	p->env_from[p->env_from_count++] =
-		(struct plan_entry){b, env_from_value(p->arena, b), b->secret, b->prefix};
+		(struct plan_entry){b, env_from_value(p, b), b->secret, b->prefix};
 	for (size_t k = 0; k < b->binding->keys.count; k++) {
 		struct str name = b->binding->keys.items[k];
 		if (b->prefix.n > 0)
@@ -107,7 +95,7 @@ static void add_env(struct planner *p, const struct bound *b, const struct bound
 	p->variables[p->variable_count++] = (struct plan_variable){e->name, source};
 	if (entry_known(p->env, p->env_count, e->name, STR("")))
 		return;
-	p->env[p->env_count++] = (struct plan_entry){b, env_value(p->arena, b, e), e->name, STR("")};
+	p->env[p->env_count++] = (struct plan_entry){b, env_value(p, b, e), e->name, STR("")};
 }
 
 bool plan_entries(struct planner *p)

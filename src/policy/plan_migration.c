@@ -58,27 +58,26 @@ static const struct json *wanted(struct planner *p)
 	write_field(&w, "volumeMounts", json_getz(model, "volumeMounts"));
 	write_field(&w, "securityContext", json_getz(model, "securityContext"));
 	jw_object_end(&w);
-	const struct json *value = NULL;
-	if (text.error != 0 || json_parse_in(p->arena, buf_str(&text), &value, NULL) != 0) {
-		p->arena->failed = true;
-		value = NULL;
-	}
-	buf_free(&text);
-	return value;
+	return plan_parse(p, &text);
 }
 
-/* Same amounts, however the API server has written them. */
-static bool amounts_equal(const struct json *a, const struct json *b)
+static bool amount_equal(const struct json *a, const struct json *b)
 {
-	if (json_is_empty(a) && json_is_empty(b))
-		return true;
-	if (json_count(a) != json_count(b))
-		return false;
-	for (const struct json *m = json_first(a); m != NULL; m = json_next(m)) {
-		const struct json *other = json_get(b, json_key(m));
-		if (!json_equal(m, other) && !quantity_equal(json_string(m), json_string(other)))
+	return json_equal(a, b) || quantity_equal(json_string(a), json_string(b));
+}
+
+/*
+ * Same amounts, however the API server has written them? A request that is not wanted may stand there when it is the
+ * limit, which is its default.
+ */
+static bool amounts_equal(const struct json *have, const struct json *want, const struct json *limits)
+{
+	for (const struct json *m = json_first(want); m != NULL; m = json_next(m))
+		if (!amount_equal(json_get(have, json_key(m)), m))
 			return false;
-	}
+	for (const struct json *m = json_first(have); m != NULL; m = json_next(m))
+		if (json_get(want, json_key(m)) == NULL && !amount_equal(m, json_get(limits, json_key(m))))
+			return false;
 	return true;
 }
 
@@ -87,8 +86,8 @@ static bool field_equal(const char *field, const struct json *have, const struct
 	if (json_is_empty(have) && json_is_empty(want))
 		return true;
 	if (str_eqz(STR("resources"), field))
-		return amounts_equal(json_getz(have, "requests"), json_getz(want, "requests")) &&
-		       amounts_equal(json_getz(have, "limits"), json_getz(want, "limits"));
+		return amounts_equal(json_getz(have, "requests"), json_getz(want, "requests"), json_getz(want, "limits")) &&
+		       amounts_equal(json_getz(have, "limits"), json_getz(want, "limits"), NULL);
 	/* Without a policy in the model there is no opinion: what stands there is the API server's default. */
 	if (str_eqz(STR("imagePullPolicy"), field) && want == NULL)
 		return true;
@@ -148,6 +147,8 @@ static void take_away(struct planner *p, size_t at, size_t count)
 	struct str list = arena_fmt(p->arena, "%.*s/" INIT, STR_ARG(p->pod_pointer));
 	const struct json *was = json_getz(p->status.was, INIT);
 	if (count > 1)
+		patch_remove(p->patch, json_pointer_index(p->arena, list, at));
+	else if (json_kind(was) == JSON_ARRAY)
 		patch_remove(p->patch, json_pointer_index(p->arena, list, at));
 	else if (was != NULL)
 		patch_replace(p->patch, list, was);

@@ -45,7 +45,15 @@ struct planner {
 	const struct json *model;              /* the container that the migration is modelled on; NULL: none */
 	struct plan_container model_result;    /* that container, as it will be */
 	struct str containers_record;          /* the status' list `injected` */
+	bool too_large;                        /* a result has passed a limit */
 };
+
+/*
+ * Ends a buffer: its text, copied into the arena, or absent with arena->failed or too_large set. plan_parse gives
+ * the tree of its text, NULL likewise.
+ */
+struct str plan_keep(struct planner *p, struct buf *text);
+const struct json *plan_parse(struct planner *p, struct buf *text);
 
 /* Fills env_from, env and variables from the bindings. False when memory is out. */
 bool plan_entries(struct planner *p);

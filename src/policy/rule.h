@@ -19,17 +19,34 @@ struct rule_context {
 	const struct plan *plan;              /* what connhook would inject; NULL when nothing or no workload */
 };
 
+/* A list that the configuration may extend or replace. */
+struct rule_list {
+	const char *key; /* NULL: no list */
+	struct names names;
+	bool (*valid)(struct str item); /* NULL: any text */
+	const char *expected;           /* what `valid` accepts, for a sentence */
+};
+
+/* Objects that a rule reads, beside workloads and those of its `kinds`: what the API server must be told to send. */
+struct rule_resource {
+	const char *group, *resource; /* the plural; "*": all of the group. group is NULL behind the last */
+	bool cluster;                 /* they live in no namespace */
+};
+
 struct rule {
 	const char *id;
 	enum rule_mode mode; /* when the configuration says nothing */
 	bool forbidden;      /* a denial is 403, not 422: the tenant may not have it at all */
 	bool mutating;       /* it speaks in the mutating phase as well */
 	void (*check)(const struct rule_context *context, struct violations *found);
-	const char *const *groups; /* whose objects it reads, beside workloads and `kinds`; ends in NULL; or NULL */
-	/* Lists that the configuration may extend or replace; NULL and 0 for a rule that has none. */
+	const struct rule_resource *resources; /* NULL: none */
+	struct names exempt_users;             /* whatever the configuration says */
+	/* Parameters; NULL and 0 for a rule that has none. */
 	const struct group_kind *kinds;
 	size_t kind_count;
-	struct names images, allowed_images;
+	struct rule_list lists[RULE_LISTS];
+	const char *integer; /* the key of a number */
+	int integer_value;
 };
 
 extern const struct rule *const rules[RULE_COUNT];
@@ -37,15 +54,29 @@ extern const struct rule *const rules[RULE_COUNT];
 /* The place of the rule of that id in the table; RULE_COUNT when there is none. */
 enum rule_id rule_find(struct str id);
 
-/* Is the request outside the rule, by its `exempt` lists? */
+/* Is the request outside the rule, by its `exempt` lists, or its object by its labels? */
 bool rule_exempts(const struct rule_config *rule, const struct review_request *request);
 
 /* Is the request's group and kind in the list `kinds` of the rule? */
 bool rule_kind_matches(const struct rule_config *rule, const struct review_request *request);
 
+/* Reads a decimal integer of at most 9 digits, with or without a sign. False for anything else. */
+bool rule_integer(struct str text, int *out);
+
+/* How connection Secrets are named: Crossplane writes them, nobody else. */
+#define CONNECTION_SUFFIX "-conn"
+
+/* Claims that Crossplane answers with a connection Secret. */
+#define RULE_CLAIMS 3
+extern const struct group_kind rule_claims[RULE_CLAIMS];
+
 extern const struct rule rule_claim_secret_name;
 extern const struct rule rule_no_in_cluster_database;
+extern const struct rule rule_external_secret_path;
+extern const struct rule rule_literal_credentials;
+extern const struct rule rule_reserved_secret;
 extern const struct rule rule_env_collision;
+extern const struct rule rule_sync_wave;
 extern const struct rule rule_injection_complete;
 
 #endif

@@ -7,9 +7,9 @@
 #include "base/limits.h"
 #include "kube/name.h"
 
-#define SUFFIX "-conn"
+#define SUFFIX CONNECTION_SUFFIX
 
-static const struct group_kind claims[] = {
+const struct group_kind rule_claims[RULE_CLAIMS] = {
 	{STR_INIT("database.bizmatters.io"), STR_INIT("PostgresInstance")},
 	{STR_INIT("database.bizmatters.io"), STR_INIT("DragonflyInstance")},
 	{STR_INIT("cache.bizmatters.io"), STR_INIT("DragonflyInstance")},
@@ -74,6 +74,6 @@ const struct rule rule_claim_secret_name = {
 	.id = "claim-secret-name",
 	.mode = MODE_ENFORCE,
 	.check = check,
-	.kinds = claims,
-	.kind_count = sizeof claims / sizeof claims[0],
+	.kinds = rule_claims,
+	.kind_count = RULE_CLAIMS,
 };

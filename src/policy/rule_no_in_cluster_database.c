@@ -8,6 +8,9 @@
 #include "kube/image.h"
 #include "kube/workload.h"
 
+/* The lists of its configuration. */
+enum { IMAGES, ALLOWED_IMAGES };
+
 /* The platform's own group, whose WebService asks by a field. */
 #define PLATFORM_GROUP "platform.bizmatters.io"
 
@@ -125,8 +128,8 @@ static void check_containers(const struct rule_context *context, const struct js
 		struct image image;
 		if (sidecars_only && !str_eqz(json_string(json_getz(c, "restartPolicy")), "Always"))
 			continue;
-		if (!image_parse(reference, &image) || !image_matches(&context->rule->images, &image) ||
-		    image_matches(&context->rule->allowed_images, &image) || runs_client(c))
+		if (!image_parse(reference, &image) || !image_matches(&context->rule->lists[IMAGES], &image) ||
+		    image_matches(&context->rule->lists[ALLOWED_IMAGES], &image) || runs_client(c))
 			continue;
 		violation_add(found,
 			      arena_fmt(context->arena, "%s.spec.%s[%zu].image", context->workload->kind->template_field, name,
@@ -158,16 +161,18 @@ static void check(const struct rule_context *context, struct violations *found)
 	check_containers(context, context->workload->init_containers, "initContainers", true, found);
 }
 
-static const char *const groups[] = {PLATFORM_GROUP, NULL};
+static const struct rule_resource resources[] = {{PLATFORM_GROUP, "*", false}, {NULL, NULL, false}};
 
 const struct rule rule_no_in_cluster_database = {
 	.id = "no-in-cluster-database",
 	.mode = MODE_ENFORCE,
 	.forbidden = true,
 	.check = check,
-	.groups = groups,
+	.resources = resources,
 	.kinds = databases,
 	.kind_count = sizeof databases / sizeof databases[0],
-	.images = {server_images, sizeof server_images / sizeof server_images[0]},
-	.allowed_images = {other_images, sizeof other_images / sizeof other_images[0]},
+	.lists = {
+		[IMAGES] = {.key = "images", .names = {server_images, sizeof server_images / sizeof server_images[0]}},
+		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = {other_images, sizeof other_images / sizeof other_images[0]}},
+	},
 };

@@ -1,0 +1,204 @@
+/*
+ * literal-credentials: no password, token or key stands in a manifest, where Git and everybody who may read the
+ * workload keep it. No sentence here repeats a value.
+ */
+#include "policy/rule.h"
+
+#include "base/limits.h"
+
+/* The lists of its configuration. */
+enum { NAMES, ALLOWED_NAMES };
+
+/* Variables that hold credentials. A name is compared in upper case, with _ for - and dots. */
+static const struct str names[] = {
+	STR_INIT("*PASSWORD"), STR_INIT("*PASSWD"), STR_INIT("*_PASS"), STR_INIT("*_PWD"), STR_INIT("*PASSPHRASE"),
+	STR_INIT("SECRET"), STR_INIT("*_SECRET"), STR_INIT("*SECRET_KEY"), STR_INIT("*SECRET_ACCESS_KEY"),
+	STR_INIT("TOKEN"), STR_INIT("*_TOKEN"), STR_INIT("*API_KEY"), STR_INIT("*APIKEY"), STR_INIT("*PRIVATE_KEY"),
+	STR_INIT("*_ACCESS_KEY"), STR_INIT("*ENCRYPTION_KEY"), STR_INIT("*SIGNING_KEY"),
+};
+
+/* Not credentials, whatever list a configuration adds: frameworks publish them to browsers. */
+static const struct str allowed_names[] = {STR_INIT("NEXT_PUBLIC_*"), STR_INIT("*_PUBLISHABLE_*")};
+
+/* Switches that a name alone cannot tell from a credential: ALLOW_EMPTY_PASSWORD=yes. */
+static const char *const switches[] = {"true", "false", "yes", "no", "on", "off", "0", "1"};
+
+/* Parameters of a URL that carry a password, in JDBC's dialects among others. */
+static const char *const parameters[] = {"password", "passwd", "pwd", "passphrase", "sslpassword"};
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Is it one of the words, in any case? */
+static bool is_one_of(struct str text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct str word = str_of(words[i]);
+		size_t k = 0;
+		while (k < text.n && k < word.n && lower(text.p[k]) == word.p[k])
+			k++;
+		if (k == text.n && k == word.n)
+			return true;
+	}
+	return false;
+}
+
+/* The name as the globs have it; absent when memory is out. */
+static struct str plain_name(struct arena *arena, struct str name)
+{
+	char *text = arena_alloc(arena, name.n + 1);
+	for (size_t i = 0; i < name.n && text != NULL; i++) {
+		char c = name.p[i];
+		text[i] = c == '-' || c == '.' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	}
+	return (struct str){text, text ? name.n : 0};
+}
+
+/*
+ * Is there more in the text than $(VAR) references? Kubernetes reads $$(VAR) as plain text
+ * (kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables).
+ */
+static bool is_literal(struct str text)
+{
+	while (text.n > 0) {
+		size_t close = str_find(text, ')');
+		if (!str_starts(text, STR("$(")) || close == text.n || close == 2)
+			return true;
+		text = str_from(text, close + 1);
+	}
+	return false;
+}
+
+/* The bytes before the first that is one of `ends`. */
+static struct str until(struct str text, const char *ends)
+{
+	struct str stops = str_of(ends);
+	size_t n = 0;
+	while (n < text.n && str_find(stops, text.p[n]) == stops.n)
+		n++;
+	return (struct str){text.p, n};
+}
+
+/* Does the part of a URL behind "://" hold a password that is no reference? In its userinfo (RFC 3986, 3.2.1) ... */
+static bool userinfo_has_password(struct str rest)
+{
+	struct str authority = until(rest, "/?# \t\r\n\"'");
+	size_t at = str_rfind(authority, '@');
+	if (at == authority.n)
+		return false;
+	struct str userinfo = {authority.p, at};
+	return is_literal(str_from(userinfo, str_find(userinfo, ':') + 1));
+}
+
+/* ... or in a parameter, which begins with ? & or ; */
+static bool parameter_has_password(struct str rest)
+{
+	for (size_t i = 0; i < rest.n; i++) {
+		if (rest.p[i] != '?' && rest.p[i] != '&' && rest.p[i] != ';')
+			continue;
+		struct str pair = until(str_from(rest, i + 1), "&;# \t\r\n\"'");
+		size_t equals = str_find(pair, '=');
+		struct str key = {pair.p, equals};
+		if (is_one_of(key, parameters, sizeof parameters / sizeof parameters[0]) &&
+		    is_literal(str_from(pair, equals + 1)))
+			return true;
+	}
+	return false;
+}
+
+static bool url_has_password(struct str value)
+{
+	for (size_t i = 1; i + 3 <= value.n; i++) {
+		struct str rest = str_from(value, i);
+		if (!str_starts(rest, STR("://")))
+			continue;
+		rest = str_from(rest, 3);
+		if (userinfo_has_password(rest) || parameter_has_password(rest))
+			return true;
+	}
+	return false;
+}
+
+/* How to do it right, for both faults. */
+static const char *hint(struct str value)
+{
+	struct str brace = value;
+	while (brace.n > 0 && !str_starts(brace, STR("${")))
+		brace = str_from(brace, 1);
+	return brace.n > 0 ? "; Kubernetes replaces $(VAR), not ${VAR}" : "";
+}
+
+static void check_entry(const struct rule_context *context, const struct json *entry, struct str field,
+			struct violations *found)
+{
+	struct str name = json_string(json_getz(entry, "name"));
+	struct str value = str_trim(json_string(json_getz(entry, "value")));
+	if (value.n == 0)
+		return;
+	struct str plain = plain_name(context->arena, name), prefix = context->config->annotation_prefix;
+	struct str shown = str_utf8_cut(name, LIMIT_QUOTE);
+	bool named = names_match(&context->rule->lists[NAMES], plain) &&
+		     !names_match(&context->rule->lists[ALLOWED_NAMES], plain);
+	bool url = url_has_password(value);
+	struct str identity = arena_fmt(context->arena, "env:%.*s:%.*s", STR_ARG(name), STR_ARG(value));
+	if (url)
+		violation_add(found, field, identity,
+			      "found a URL with a password in %.*s; expected none in a manifest%s; keep the URL in a Secret (an "
+			      "ExternalSecret writes it) and bind it with the annotation %.*s/bindings, or write $(VAR) for the "
+			      "password",
+			      STR_ARG(shown), hint(value), STR_ARG(prefix));
+	else if (named && is_literal(value) && !is_one_of(value, switches, sizeof switches / sizeof switches[0]))
+		violation_add(found, field, identity,
+			      "found a literal value for %.*s, a name of credentials; expected a reference to a Secret%s; keep the value "
+			      "in a Secret (an ExternalSecret writes it) and bind it with the annotation %.*s/bindings, or use "
+			      "valueFrom.secretKeyRef",
+			      STR_ARG(shown), hint(value), STR_ARG(prefix));
+}
+
+static void check_containers(const struct rule_context *context, const struct json *list, const char *key,
+			     struct violations *found)
+{
+	size_t index = 0;
+	for (const struct json *c = json_first(list); c != NULL; c = json_next(c), index++) {
+		/* The migration's variables are copies: their place is in the container it is modelled on. */
+		bool copy = context->plan != NULL && context->plan->migrates && *key == 'i' &&
+			    str_eq(container_name(c), context->config->migration_container);
+		size_t at = 0;
+		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL && !copy; e = json_next(e), at++)
+			check_entry(context, e,
+				    arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value", context->workload->kind->template_field,
+					      key, index, at),
+				    found);
+	}
+}
+
+static void check(const struct rule_context *context, struct violations *found)
+{
+	if (context->workload == NULL)
+		return;
+	check_containers(context, context->workload->containers, "containers", found);
+	check_containers(context, context->workload->init_containers, "initContainers", found);
+}
+
+/* A name in a list is compared as the rule compares: in upper case. */
+static bool is_upper(struct str item)
+{
+	for (size_t i = 0; i < item.n; i++)
+		if ((item.p[i] >= 'a' && item.p[i] <= 'z') || item.p[i] == '-' || item.p[i] == '.')
+			return false;
+	return true;
+}
+
+#define UPPER "upper case with _ for - and dots, as names are compared: *_PASSWORD"
+
+const struct rule rule_literal_credentials = {
+	.id = "literal-credentials",
+	.mode = MODE_ENFORCE,
+	.check = check,
+	.lists = {
+		[NAMES] = {"names", {names, sizeof names / sizeof names[0]}, is_upper, UPPER},
+		[ALLOWED_NAMES] = {"allowedNames", {allowed_names, sizeof allowed_names / sizeof allowed_names[0]}, is_upper, UPPER},
+	},
+};
