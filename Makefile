@@ -32,7 +32,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test asan lint clean install golden check-tools bench
+.PHONY: all help deps demo test asan e2e lint clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -43,6 +43,7 @@ help:
 	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
 	@echo 'make golden      write the expected files of tests/cases anew, to be read with git diff'
 	@echo 'make install     install to $$(DESTDIR)$$(PREFIX)/bin'
@@ -99,6 +100,13 @@ test:
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:
 	@$(MAKE) --no-print-directory test B=build/asan OPTIMISE="$(SANITIZE)" LINK="-fsanitize=address,undefined"
+
+# A real API server: built from Debian's source package once, then started as plain processes.
+e2e:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES) $$($(PYTHON) tests/e2e/binaries.py --packages)"
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(PYTHON) tests/e2e/selftest.py
+	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
 
 golden:
 	@$(MAKE) --no-print-directory -s -j2 check-tools

@@ -98,6 +98,8 @@ int workload_open(const struct workload_kind *kind, const struct json *object, s
 	struct workload w = {.kind = kind, .object = object};
 	const char *field = kind->template_field;
 	int rc = member(object, "", "", "metadata", JSON_OBJECT, &w.metadata, err);
+	if (rc == 0 && w.metadata == NULL)
+		rc = error_set(err, ERR_INVALID, "metadata is missing; expected an object with a name");
 	if (rc == 0)
 		rc = template_open(&w, err);
 	if (rc == 0)
