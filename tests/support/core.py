@@ -1,6 +1,5 @@
 """decide() behind a pipe, and what must be true of every answer it gives."""
 import base64
-import copy
 import re
 import subprocess
 
@@ -64,8 +63,8 @@ class Core:
         if kind is None and code != 0:
             raise Wrong('decide_pipe ended with status %d' % code)
 
-    def raw(self, phase, config, body):
-        """Asks; returns an Answer whose content has not been looked at."""
+    def exchange(self, phase, config, body):
+        """(the header's words, the answer's bytes)"""
         try:
             self.process.stdin.write(b'%s %s %d\n' % (phase.encode(), config.encode(), len(body)) + body)
             self.process.stdin.flush()
@@ -77,27 +76,30 @@ class Core:
             self.start()
             raise Wrong('decide_pipe died (status %d) on: %s %s %.2000s' % (
                 code, phase, config, body.decode('utf-8', 'replace')))
-        status, length, skipped, bindings, fingerprint = header
-        answer = self.process.stdout.read(int(length))
+        return header, self.process.stdout.read(int(header[1]))
+
+    def raw(self, phase, config, body):
+        """Asks; returns an Answer whose content has not been looked at."""
+        (status, _, skipped, bindings, fingerprint), answer = self.exchange(phase, config, body)
         return Answer(int(status), answer, None if skipped == b'-' else skipped.decode(),
                       [] if bindings == b'-' else bindings.decode().split(','), fingerprint.decode())
 
-    def ask(self, phase, config, body):
-        """Asks and checks all that holds for any answer to any request."""
+    def ask(self, phase, config, body, request=None):
+        """Asks and checks all that holds for any answer; `request` is the body's, where the caller has it."""
         a = self.raw(phase, config, body)
         if a.status == 0:
             raise Wrong('configuration %s: %s' % (config, a.body.decode()))
-        check(phase, body, a)
+        check(phase, body, request, a)
         return a
 
 
-def check(phase, body, a):
+def check(phase, body, request, a):
     if a.status != 200:
         if a.json.get('kind') != 'Status' or a.json.get('status') != 'Failure' or not a.json.get('message') \
                 or a.json.get('code') != exact.Number(a.status):
             raise Wrong('HTTP %d needs a Status with its code and a message: %s' % (a.status, a.body))
         return
-    request = exact.loads(body)['request']
+    request = request or exact.loads(body)['request']
     if a.json.get('apiVersion') != 'admission.k8s.io/v1' or a.json.get('kind') != 'AdmissionReview':
         raise Wrong('not an AdmissionReview: %s' % a.body)
     a.response = r = a.json['response']
@@ -116,40 +118,55 @@ def check(phase, body, a):
         a.patch = exact.loads(base64.b64decode(r['patch'], validate=True))
         if not isinstance(a.patch, list) or not a.patch:
             raise Wrong('a patch is a list that is not empty: %s' % a.patch)
+        for op in a.patch:
+            if op['path'].endswith('~1status') and 'value' in op \
+                    and exact.dumps(exact.loads(op['value'].encode())) != op['value'].encode():
+                raise Wrong('the status annotation is not compact JSON: %s' % op)
     if not r['allowed']:
         status = r.get('status', {})
-        if status.get('code') not in (exact.Number(422), exact.Number(403)) or not status.get('message') \
-                or not status.get('reason'):
-            raise Wrong('a denial has code 422 or 403, a reason and a message: %s' % a.body)
+        if (str(status.get('code')), status.get('reason')) not in (('422', 'Invalid'), ('403', 'Forbidden')) \
+                or not status.get('message') or status.get('status') != 'Failure' or not a.causes:
+            raise Wrong('a denial is 422 Invalid or 403 Forbidden, with a message and causes: %s' % a.body)
+        details, kind = status['details'], request['kind']
+        if (details.get('kind'), details.get('group', '')) != (kind['kind'], kind.get('group', '')):
+            raise Wrong('the details name another kind: %s' % a.body)
+    elif 'status' in r:
+        raise Wrong('a status where nothing is denied: %s' % a.body)
     warnings = r.get('warnings', [])
     sizes = [len(w.encode('utf-8')) for w in warnings]
     if any(n > LIMIT_WARNING or n == 0 for n in sizes) or sum(sizes) > LIMIT_WARNINGS:
         raise Wrong('warnings of %s bytes' % sizes)
     if len(set(warnings)) != len(warnings):
         raise Wrong('the same warning twice: %s' % warnings)
-    for k, v in r.get('auditAnnotations', {}).items():
+    audit = r.get('auditAnnotations', {})
+    if audit.get('config') != a.fingerprint or audit.get('skipped') != a.skipped:
+        raise Wrong('the audit annotations lack the fingerprint or the reason for skipping: %s' % a.body)
+    for k, v in audit.items():
         if not isinstance(v, str) or not re.fullmatch(r'[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?', k):
             raise Wrong('audit annotation %r: %r' % (k, v))
 
 
 # What connhook may touch (SPEC section 4, point 4): fields of its own and single entries of the user's lists.
+# Of an env entry, only what kubectl has merged into it from connhook's own.
 _TEMPLATE = r'/spec(/jobTemplate/spec)?/template/spec/'
 _ALLOWED = re.compile(
     r'/metadata/annotations(/[^/]+)?$'
     '|' + _TEMPLATE + r'(containers|initContainers)/\d+/(env|envFrom)(/(\d+|-))?$'
+    '|' + _TEMPLATE + r'containers/\d+/env/\d+/(value|valueFrom|valueFrom/secretKeyRef)$'
     '|' + _TEMPLATE + r'(initContainers|imagePullSecrets)(/(\d+|-))?$'
     '|' + _TEMPLATE + r'initContainers/\d+/[A-Za-z]+(/.*)?$')
 
 
 def apply(patch, obj):
     """The object after the patch, by python3-jsonpatch, one operation at a time, each held to _ALLOWED."""
-    obj = copy.deepcopy(obj)
+    obj = exact.copy(obj)
     for op in patch or []:
         path = op['path']
-        if op['op'] not in ('add', 'replace', 'remove', 'test') or not _ALLOWED.match(path):
+        if op['op'] not in ('add', 'replace', 'remove', 'move') or not _ALLOWED.match(path) \
+                or op['op'] == 'move' and op['from'].rpartition('/')[0] != path.rpartition('/')[0]:
             raise Wrong('the patch must not touch this: %s' % op)
-        if op['op'] == 'replace' and isinstance(lookup(obj, path), (list, dict)) and lookup(obj, path) \
-                and not re.search(r'/initContainers/\d+', path):
+        if op['op'] == 'replace' and op['value'] and isinstance(lookup(obj, path), (list, dict)) \
+                and lookup(obj, path) and not re.search(r'/initContainers/\d+', path):
             raise Wrong('the patch replaces a whole list or object: %s' % op)
         obj = jsonpatch.JsonPatch([op]).apply(obj, in_place=True)
     return obj

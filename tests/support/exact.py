@@ -23,8 +23,14 @@ class Number:
     def __repr__(self):
         return self.text
 
-    def __deepcopy__(self, _memo):
-        return self
+
+def copy(value):
+    """A deep copy of a JSON value."""
+    if isinstance(value, dict):
+        return {k: copy(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [copy(v) for v in value]
+    return value
 
 
 class NotJson(ValueError):
@@ -125,6 +131,23 @@ def yaml_load(text):
     return yaml.load(text, Loader=_Loader)
 
 
+def _long(texts):
+    return sum(len(t) if isinstance(t, str) else 4 for t in texts) > 70
+
+
+def _represent_list(dumper, items):
+    return dumper.represent_sequence('tag:yaml.org,2002:seq', items, flow_style=False if _long(items) else None)
+
+
+def _represent_map(dumper, items):
+    long = _long(list(items) + list(items.values()))
+    return dumper.represent_mapping('tag:yaml.org,2002:map', items.items(), flow_style=False if long else None)
+
+
+_Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(dict, _represent_map)
+
+
 def yaml_dump(value):
-    """YAML with the innermost lists and maps on one line."""
+    """YAML with the innermost lists and maps on one line, long ones excepted."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=None)

@@ -1,5 +1,4 @@
 """What a Kubernetes API server and kubectl do around an admission webhook, as far as the tests need it."""
-import copy
 import decimal
 
 from support import exact
@@ -18,7 +17,8 @@ def review(operation, obj, old=None, uid='0c5f4ad1-0000-4000-8000-000000000001',
            groups=('system:authenticated',), namespace=None, name=None, subresource=None, dry_run=False):
     """The AdmissionReview (a dict) that an API server sends; `namespace` and `name` default to the object's."""
     shown = obj or old or {}
-    meta = shown.get('metadata') or {}
+    meta = shown.get('metadata')
+    meta = meta if isinstance(meta, dict) else {}
     group, _, version = shown.get('apiVersion', 'v1').rpartition('/')
     gvk = {'group': group, 'version': version, 'kind': shown.get('kind', 'Unknown')}
     gvr = {'group': group, 'version': version, 'resource': plural(gvk['kind'])}
@@ -44,7 +44,7 @@ def review(operation, obj, old=None, uid='0c5f4ad1-0000-4000-8000-000000000001',
 def merge_patch(target, patch):
     """RFC 7386; the target is not changed."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return exact.copy(patch)
     out = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -97,7 +97,7 @@ def _apply_map(last, new, live, custom):
         elif isinstance(value, list) and isinstance(out.get(key), list) and key in MERGE_KEYS and not custom:
             out[key] = _apply_list(last.get(key) or [], value, out[key], MERGE_KEYS[key], custom)
         else:
-            out[key] = copy.deepcopy(value)
+            out[key] = exact.copy(value)
     return out
 
 
@@ -106,7 +106,7 @@ def _apply_list(last, new, live, key, custom):
     wanted = {e.get(key): e for e in new}
     place = {e.get(key): i for i, e in enumerate(live)}
     mine = [_apply_map(before.get(e.get(key), {}), e, live[place[e.get(key)]], custom) if e.get(key) in place
-            else copy.deepcopy(e) for e in new]
+            else exact.copy(e) for e in new]
     server = [e for e in live if e.get(key) not in wanted and e.get(key) not in before]
     # As strategic merge does with $setElementOrder: an entry only the server has stays before what it stood before.
     out = []
@@ -122,8 +122,17 @@ def _apply_list(last, new, live, key, custom):
 # ---- defaults ----
 
 def stored(obj):
-    """The object as the API server keeps it: defaults added, empty fields left out, quantities in canonical form."""
-    obj = copy.deepcopy(obj)
+    """
+    The object as the API server keeps it: defaults added, empty fields left out, quantities in canonical form. An
+    object of a shape that it would refuse comes back as it is.
+    """
+    try:
+        return _stored(exact.copy(obj))
+    except (AttributeError, TypeError):
+        return exact.copy(obj)
+
+
+def _stored(obj):
     t = template(obj)
     spec = t.get('spec') if t else None
     if not isinstance(spec, dict) or obj.get('kind') == 'Rollout':
@@ -149,10 +158,7 @@ def _default_container(c):
     c.setdefault('terminationMessagePath', '/dev/termination-log')
     c.setdefault('terminationMessagePolicy', 'File')
     if not c.get('imagePullPolicy'):
-        image = str(c.get('image', ''))
-        last = image.rpartition('/')[2]
-        latest = '@' not in image and (':' not in last or last.endswith(':latest'))
-        c['imagePullPolicy'] = 'Always' if latest else 'IfNotPresent'
+        c['imagePullPolicy'] = pull_policy(str(c.get('image', '')))
     for key in [k for k, v in c.items() if v is None or v == [] or v == '']:
         del c[key]
     for entry in c.get('env', []):
@@ -169,6 +175,12 @@ def _default_container(c):
             resources[which][name] = quantity(value.text if isinstance(value, exact.Number) else value)
     for name, value in (resources.get('limits') or {}).items():
         resources.setdefault('requests', {}).setdefault(name, value)
+
+
+def pull_policy(image):
+    """The API server's default of imagePullPolicy."""
+    last = image.rpartition('/')[2]
+    return 'Always' if '@' not in image and (':' not in last or last.endswith(':latest')) else 'IfNotPresent'
 
 
 _BINARY = ('', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei')

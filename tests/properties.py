@@ -1,0 +1,619 @@
+#!/usr/bin/python3
+"""
+Properties of decide() over generated configurations and workloads, and the time it takes to answer large reviews.
+
+    tests/properties.py --build build [--seed N] [--count N] [--jobs N] [--table]
+
+Every seed is a configuration and a workload; a failure prints the seed, the property, and the smallest configuration
+and object it could find that still fail. `--seed N --count 1` runs that seed again.
+"""
+import argparse
+import fnmatch
+import json
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+
+from support import core, exact, generate, kube
+
+GENERATED = 96     # configurations, beside the shipped ones
+SHRINK_TRIES = 400
+PROFILES = ('managed', 'in-cluster')
+
+
+class Broken(AssertionError):
+    """A property that does not hold: `name` for shrinking, and what was seen."""
+
+    def __init__(self, name, seen=''):
+        super().__init__(name)
+        self.name, self.seen = name, seen
+
+
+class World:
+    """What a property needs: the core, a configuration (`cfg` is its content) and other ones to change to."""
+
+    def __init__(self, pipe, configs, index):
+        self.pipe, self.configs, self.index = pipe, configs, index
+        self.config, self.cfg = configs[index]
+
+    def ask(self, phase, operation, obj, old=None, config=None):
+        review = kube.review(operation, obj, old)
+        return self.pipe.ask(phase, config or self.config, exact.dumps(review), review['request'])
+
+    def mutate(self, operation, obj, old=None, config=None):
+        """The object after mutation, and the answer."""
+        a = self.ask('mutate', operation, obj, old, config)
+        if not a.allowed:
+            raise Broken('a workload made to be allowed is denied', a.response)
+        return core.apply(a.patch, obj), a
+
+
+def need(condition, name, seen=''):
+    if not condition:
+        raise Broken(name, seen() if callable(seen) else seen)
+
+
+def diff(a, b, path=''):
+    """The first places where two values differ, for people."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        out = []
+        for k in list(a) + [k for k in b if k not in a]:
+            if k not in a or k not in b:
+                out.append('%s/%s: %s -> %s' % (path, k, show(a.get(k, '(absent)')), show(b.get(k, '(absent)'))))
+            else:
+                out += diff(a[k], b[k], path + '/' + k)
+        return out
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [line for i, (x, y) in enumerate(zip(a, b)) for line in diff(x, y, '%s/%d' % (path, i))]
+    return [] if a == b and type(a) is type(b) else ['%s: %s -> %s' % (path, show(a), show(b))]
+
+
+def show(value):
+    return value if isinstance(value, str) and value.startswith('(') else exact.dumps(value).decode()
+
+
+# ---- what the specification says should be injected, worked out once more ----
+
+def wanted_bindings(w, obj):
+    """[(binding, instance or None)]"""
+    text = generate.wished(obj, generate.BINDINGS)
+    if text is None:
+        labels = obj['metadata'].get('labels') or {}
+        for d in w.cfg.get('defaults', []):
+            spaces = d.get('namespaces')
+            if (not spaces or any(fnmatch.fnmatchcase(obj['metadata']['namespace'], g) for g in spaces)) \
+                    and all(labels.get(k) == v for k, v in d.get('matchLabels', {}).items()):
+                text = d['bindings']
+                break
+    out = []
+    for part in (text or '').split(',') if text else []:
+        name, _, instance = part.partition('=')
+        out.append((next(b for b in w.cfg['bindings'] if b['name'] == name.strip()), instance.strip() or None))
+    return out
+
+
+def entries(w, obj):
+    """(envFrom, env) that the bindings give, before the user's own are looked at."""
+    meta = obj['metadata']
+    app = generate.wished(obj, generate.APP) or (meta.get('labels') or {}).get('app.kubernetes.io/name') \
+        or meta.get('name') or meta['generateName'].rstrip('-')
+    sources, env = [], []
+    for b, instance in wanted_bindings(w, obj):
+        def fill(text):
+            return text.replace('{app}', app).replace('{namespace}', meta['namespace'])
+        secret = instance or fill(b.get('secretName') or b.get('claim') or '')
+        if 'claim' in b:
+            secret += '-conn'
+        optional = {'optional': True} if b.get('optional') else {}
+        for e in b.get('env', []):
+            env.append({'name': e['name'], 'value': fill(e['value'])} if 'value' in e else
+                       {'name': e['name'],
+                        'valueFrom': {'secretKeyRef': {'name': secret, 'key': e['key'], **optional}}})
+        if secret and not any('key' in e for e in b.get('env', [])):
+            s = {'secretRef': {'name': secret, **optional}}
+            if b.get('prefix'):
+                s = {'prefix': b['prefix'], **s}
+            sources.append(s)
+    return sources, env
+
+
+def unique(items, key):
+    seen = {}
+    for item in items:
+        seen.setdefault(key(item), item)
+    return list(seen.values())
+
+
+def source_key(s):
+    return (s.get('prefix') or '', s['secretRef']['name']) if 'secretRef' in s else id(s)
+
+
+def selected(w, obj):
+    patterns = generate.wished(obj, generate.CONTAINERS)
+    names = [c['name'] for c in kube.template(obj)['spec']['containers']]
+    if patterns is None:
+        return generate.app_containers(obj, w.cfg)
+    return [n for n in names if any(fnmatch.fnmatchcase(n, p.strip()) for p in patterns.split(','))]
+
+
+def is_off(w, obj):
+    """Does the workload ask for nothing?"""
+    return generate.wished(obj, generate.INJECT) == 'false' or \
+        not wanted_bindings(w, obj) and not generate.wished(obj, generate.MIGRATE)
+
+
+# ---- properties ----
+
+def check_content(w, obj, result):
+    """Everything in the result is the user's, where they put it, or what the specification says is injected."""
+    spec, done = kube.template(obj)['spec'], kube.template(result)['spec']
+    sources, env = entries(w, obj)
+    names = [] if is_off(w, obj) else selected(w, obj)
+    back = exact.copy(result)
+    for before, now, rest in zip(spec['containers'], done['containers'], kube.template(back)['spec']['containers']):
+        for field, given, key in (('env', env, lambda e: e['name']), ('envFrom', sources, source_key)):
+            mine, have = before.get(field) or [], now.get(field) or []
+            taken = {key(e) for e in mine}
+            new = [e for e in unique(given, key) if key(e) not in taken] if before['name'] in names else []
+            need(have[len(have) - len(mine):] == mine if mine else True,
+                 'user entries keep value and order', lambda: diff(mine, have))
+            need(have[:len(have) - len(mine)] == new, 'injected entries stand first and are what the bindings give',
+                 lambda: 'wanted %s, got %s' % (show(new), show(have)))
+            if new:
+                restore(rest, before, field)
+    check_init_containers(w, obj, spec, done, names, sources + env)
+    restore(kube.template(back)['spec'], spec, 'initContainers')
+    own = spec.get('imagePullSecrets') or []
+    have = done.get('imagePullSecrets') or []
+    added = [s for s in have if s not in own]
+    need([s for s in have if s in own] == own, 'the user\'s pull secrets keep their order')
+    need({s['name'] for s in added} <= {s['name'] for s in w.cfg.get('imagePullSecrets', [])}, 'pull secrets', added)
+    restore(kube.template(back)['spec'], spec, 'imagePullSecrets')
+    annotations = back['metadata'].get('annotations') or {}
+    for key in (kube.STATUS, kube.RELOADER):
+        if key not in (obj['metadata'].get('annotations') or {}):
+            annotations.pop(key, None)
+    if not annotations:
+        restore(back['metadata'], obj['metadata'], 'annotations')
+    need(back == obj, 'nothing else is touched', lambda: '\n'.join(diff(obj, back)))
+
+
+def restore(now, before, field):
+    now.pop(field, None)
+    if field in before:
+        now[field] = exact.copy(before[field])
+
+
+def check_init_containers(w, obj, spec, done, names, given):
+    name = w.cfg['migration']['containerName']
+    own, have = spec.get('initContainers') or [], done.get('initContainers') or []
+    migrations = [c for c in have if c['name'] == name]
+    need([c for c in have if c['name'] != name] == own, 'the user\'s init containers are untouched',
+         lambda: diff(own, have))
+    wanted = generate.wished(obj, generate.MIGRATE) is not None and not is_off(w, obj) and bool(names)
+    need(len(migrations) == wanted, 'one migration container where one is asked for', have)
+    if not wanted:
+        return
+    m = migrations[0]
+    first = generate.wished(obj, generate.MIGRATE_POSITION) == 'first'
+    need(have[0 if first else -1] is m, 'the migration stands where it was asked to', have)
+    source = generate.wished(obj, generate.MIGRATE_FROM) or names[0]
+    model = next(c for c in done['containers'] if c['name'] == source)
+    need(m['image'] == (generate.wished(obj, generate.MIGRATE_IMAGE) or model['image']), 'the migration\'s image', m)
+    if generate.wished(obj, generate.MIGRATE_IMAGE) and not model.get('imagePullPolicy'):
+        model = {**model, 'imagePullPolicy': kube.pull_policy(model['image'])}  # not the other image's default
+    for field in ('imagePullPolicy', 'env', 'envFrom', 'volumeMounts', 'workingDir', 'securityContext'):
+        need((m.get(field) or None) == (model.get(field) or None), 'the migration has its model\'s ' + field,
+             lambda: '%s, model %s' % (show(m.get(field)), show(model.get(field))))
+    text = generate.wished(obj, generate.MIGRATE)
+    command = json.loads(text) if text.startswith('[') else \
+        w.cfg['migration'].get('shell', ['/bin/sh', '-c']) + [text]
+    got = (m.get('command') or []) + (m.get('args') or [])
+    need(got == command or got == command[:-1] + [command[-1].strip()], 'the migration\'s command', got)
+
+
+def single(w, obj):
+    """One creation, and what follows from it: of the object as it is, and as an API server would have sent it."""
+    for made, keep in ((obj, exact.copy), (kube.stored(obj), kube.stored)):
+        result, _ = w.mutate('CREATE', made)
+        check_content(w, made, result)
+        live = keep(result)
+        for again, operation, old in ((result, 'CREATE', None), (live, 'CREATE', None), (live, 'UPDATE', live)):
+            b = w.ask('mutate', operation, again, old)
+            need(b.allowed and not b.patch, 'mutate(mutate(x)) = mutate(x)', b.patch or b.response)
+        v = w.ask('validate', 'CREATE', live)
+        need(v.allowed and 'injection-complete' not in show(v.response),
+             'validating the mutated object finds it complete', v.response)
+        if obj['kind'] != 'Job':
+            opt_out(w, made, live)
+    label(w, live)
+    if obj['kind'] != 'Job':
+        image(w, made, live)
+
+
+def opt_out(w, obj, live):
+    """inject: "false", or the loss of all annotations, gives the template back exactly."""
+    out = generate.annotated(live, generate.INJECT, 'false')
+    back, _ = w.mutate('UPDATE', out, live)
+    plain = generate.annotated(obj, generate.INJECT, 'false')
+    need(kube.template(back) == kube.template(plain), 'opt-out gives back the pod template',
+         lambda: '\n'.join(diff(kube.template(plain), kube.template(back))))
+    need(annotations(back) == annotations(plain), 'opt-out gives back the annotations',
+         lambda: '\n'.join(diff(annotations(plain), annotations(back))))
+    if not w.cfg.get('defaults'):
+        bare, gone = without_annotations(obj), without_annotations(live)
+        back, _ = w.mutate('UPDATE', gone, live)
+        need(kube.template(back) == kube.template(bare), 'losing all annotations gives back the pod template',
+             lambda: '\n'.join(diff(kube.template(bare), kube.template(back))))
+
+
+def annotations(obj):
+    return {k: v for k, v in (obj['metadata'].get('annotations') or {}).items() if k != kube.STATUS}
+
+
+def without_annotations(obj):
+    """All of the client's wishes and connhook's traces gone; what is not connhook's stays on the template."""
+    obj = exact.copy(obj)
+    obj['metadata'].pop('annotations', None)
+    meta = kube.template(obj).get('metadata') or {}
+    for key in [k for k in meta.get('annotations') or {} if k.startswith(kube.PREFIX)]:
+        del meta['annotations'][key]
+    return obj
+
+
+def label(w, live):
+    """A label or a new replica count gets no patch, under whichever configuration."""
+    changed = generate.edit('nothing', 0, w.cfg, live, live)
+    changed['spec']['replicas'] = exact.Number('7')
+    for config, _ in (w.configs[w.index], w.configs[(w.index + 1) % len(w.configs)]):
+        a = w.ask('mutate', 'UPDATE', changed, live, config)
+        need(a.allowed and not a.patch, 'a label starts no rollout', a.patch or a.response)
+
+
+def image(w, obj, live):
+    """A new image in the container that the migration is modelled on reaches the migration in the same pass."""
+    names = [] if is_off(w, obj) else selected(w, obj)
+    if not names or generate.wished(obj, generate.MIGRATE) is None:
+        return
+    source = generate.wished(obj, generate.MIGRATE_FROM) or names[0]
+    changed = exact.copy(live)
+    next(c for c in kube.template(changed)['spec']['containers'] if c['name'] == source)['image'] = 'x.io/new:9'
+    result, _ = w.mutate('UPDATE', changed, live)
+    m = next(c for c in kube.template(result)['spec']['initContainers']
+             if c['name'] == w.cfg['migration']['containerName'])
+    need(m['image'] == (generate.wished(obj, generate.MIGRATE_IMAGE) or 'x.io/new:9'),
+         'a new image reaches the migration', m)
+
+
+def walk(w, case):
+    """
+    A series of edits, each sent in one of the ways clients have; the object always ends as if it had been made anew
+    from what the user has written.
+    """
+    user, steps = case['object'], case['steps']
+    live = kube.stored(w.mutate('CREATE', kube.stored(user))[0])
+    for number, (name, seed, way) in enumerate(steps):
+        if name == 'config':
+            w = World(w.pipe, w.configs, seed % len(w.configs))
+            new = rewish(w, user)
+        else:
+            new = generate.edit(name, seed, w.cfg, user, user)
+        if way == 'replace':
+            sent = new
+        elif way == 'apply' or name == 'config':
+            sent = kube.apply(user, new, live)
+        else:
+            sent = generate.edit(name, seed, w.cfg, live, user)
+        user = new
+        live = kube.stored(w.mutate('UPDATE', kube.stored(sent), live)[0])
+        fresh = kube.stored(w.mutate('CREATE', kube.stored(user))[0])
+        a, b = (without_status(x) for x in (fresh, live))
+        need(a == b, 'the result does not depend on the way there',
+             lambda: 'step %d of %s (fresh -> live):\n%s' % (number + 1, steps, '\n'.join(diff(a, b))))
+
+
+def rewish(w, user):
+    """The user's manifest with bindings that the new configuration has; the template changes, as in a restart."""
+    user = exact.copy(user)
+    rng = random.Random(w.index)
+    generate.annotate(user, generate.BINDINGS, generate.bindings_text(rng, w.cfg))
+    for key in (generate.CONTAINERS, generate.MIGRATE_FROM):
+        generate.annotate(user, key, None)
+    t = kube.template(user)
+    t.setdefault('metadata', {}).setdefault('annotations', {})['restarted'] = str(w.index)
+    return user
+
+
+def without_status(obj):
+    obj = exact.copy(obj)
+    found = obj['metadata'].get('annotations') or {}
+    found.pop(kube.STATUS, None)
+    if not found:
+        obj['metadata'].pop('annotations', None)
+    return obj
+
+
+PROPERTIES = {'single': lambda w, case: single(w, case['object']), 'walk': walk}
+
+
+# ---- running and shrinking ----
+
+def make_case(seed, configs):
+    """The case of a seed: which property, which configuration, the object, the steps."""
+    rng = random.Random(seed)
+    index = rng.randrange(2) if rng.random() < 0.5 else rng.randrange(len(configs))
+    name = 'walk' if seed % 3 == 0 else 'single'
+    case = {'config': index, 'object': generate.workload(rng, configs[index][1], name == 'walk'), 'steps': []}
+    if name == 'walk':
+        for _ in range(rng.randint(2, 6)):
+            edit = rng.choice(sorted(generate.EDITS)) if rng.random() < 0.95 else 'config'
+            case['steps'].append((edit, rng.randrange(1 << 30), rng.choice(['apply', 'replace', 'direct'])))
+    return name, case
+
+
+def attempt(pipe, configs, name, case):
+    """None, or the Broken that the case ends in."""
+    try:
+        PROPERTIES[name](World(pipe, configs, case['config']), case)
+    except Broken as e:
+        return e
+    except core.Wrong as e:
+        return Broken('an answer that no request may get', str(e))
+    return None
+
+
+def smaller(value):
+    """Values one step smaller, larger steps first."""
+    if isinstance(value, dict):
+        for key in value:
+            yield {k: v for k, v in value.items() if k != key}
+        for key, v in value.items():
+            for less in smaller(v):
+                yield {**value, key: less}
+    elif isinstance(value, list):
+        for i in range(len(value)):
+            yield value[:i] + value[i + 1:]
+        for i, v in enumerate(value):
+            for less in smaller(v):
+                yield value[:i] + [less] + value[i + 1:]
+
+
+def smaller_cases(case):
+    for i in range(len(case['steps'])):
+        yield {**case, 'steps': case['steps'][:i] + case['steps'][i + 1:]}
+    for obj in smaller(case['object']):
+        yield {**case, 'object': obj}
+
+
+def shrink(pipe, configs, name, case, broken):
+    tries = 0
+    progress = True
+    while progress and tries < SHRINK_TRIES:
+        progress = False
+        for less in smaller_cases(case):
+            tries += 1
+            if tries >= SHRINK_TRIES:
+                break
+            try:
+                found = attempt(pipe, configs, name, less)
+            except (KeyError, IndexError, TypeError, AttributeError, StopIteration, ValueError):
+                continue  # too small to be a workload
+            if found and found.name == broken.name:
+                case, broken, progress = less, found, True
+                break
+    return case, broken
+
+
+def run(build, configs, seeds):
+    """(cases, [seeds and text of each property that broke]); only the first case of each is made small and shown."""
+    shown, broken_seeds = {}, {}
+    with core.Core(build) as pipe:
+        for seed in seeds:
+            name, case = make_case(seed, configs)
+            broken = attempt(pipe, configs, name, case)
+            if broken is None:
+                continue
+            key = name + ': ' + broken.name
+            if key not in shown:
+                case, broken = shrink(pipe, configs, name, case, broken)
+                shown[key] = 'seed %d, %s, configuration %s\n%s\nobject: %s\nsteps: %s' % (
+                    seed, key, configs[case['config']][0], broken.seen, show(case['object']), case['steps'])
+            broken_seeds.setdefault(key, []).append(seed)
+    return len(seeds), [(broken_seeds[key], text) for key, text in shown.items()]
+
+
+def make_configs(root, scratch):
+    """[(name for decide_pipe, content)]: the shipped ones, then generated ones, always the same."""
+    configs = []
+    for name in PROFILES:
+        with open('%s/src/policy/profiles/%s.yaml' % (root, name), 'rb') as f:
+            configs.append((name, exact.yaml_load(f.read())))
+    for i in range(GENERATED):
+        content = generate.config(random.Random(i))
+        path = '%s/generated-%d.yaml' % (scratch, i)
+        with open(path, 'wb') as f:
+            f.write(exact.dumps(content))
+        configs.append((path, content))
+    return configs
+
+
+# ---- time ----
+
+def deployment(annotations_, spec, **extra):
+    return {'apiVersion': 'apps/v1', 'kind': 'Deployment',
+            'metadata': {'name': 'shop', 'namespace': 'tenant-a', 'annotations': annotations_, **extra},
+            'spec': {'template': {'spec': spec}}}
+
+
+def shapes():
+    """name -> function from a size in bytes (about) to an AdmissionReview."""
+    wish = {generate.BINDINGS: 'db,cache=orders,jwt,nats', generate.MIGRATE: 'npm run migrate'}
+    one = [{'name': 'shop', 'image': 'ghcr.io/a/b:1'}]
+
+    def create(obj, old=None):
+        return exact.dumps(kube.review('UPDATE' if old else 'CREATE', obj, old))
+
+    def env(n):
+        return create(deployment(wish, {'containers': [
+            {**one[0], 'env': [{'name': 'VARIABLE_%d' % i, 'value': str(i)} for i in range(n // 42)]}]}))
+
+    def env_from(n):
+        return create(deployment(wish, {'containers': [
+            {**one[0], 'envFrom': [{'secretRef': {'name': 'secret-%d' % i}} for i in range(n // 40)]}]}))
+
+    def containers(n):
+        return create(deployment(wish, {'containers': [
+            {'name': 'c%d' % i, 'image': 'ghcr.io/a/b:1'} for i in range(n // 42)]}))
+
+    def init_containers(n):
+        return create(deployment(wish, {'containers': one, 'initContainers': [
+            {'name': 'c%d' % i, 'image': 'ghcr.io/a/b:1'} for i in range(n // 42)]}))
+
+    def pull_secrets(n):
+        return create(deployment(wish, {'containers': one, 'imagePullSecrets': [
+            {'name': 'secret-%d' % i} for i in range(n // 25)]}))
+
+    def annotation(n):
+        return create(deployment({**wish, 'example.com/large': 'x"\n' * (n // 5)}, {'containers': one}))
+
+    def keys(n):
+        return create(deployment(wish, {'containers': one, **{'key%06d' % i: i for i in range(n // 18)}}))
+
+    def keys_reordered(n):
+        items = [('key%06d' % i, i) for i in range(n // 36)]
+        return create(deployment(wish, {'containers': one, **dict(items)}),
+                      deployment(wish, {'containers': one, **dict(reversed(items))}))
+
+    def annotation_keys(n):
+        return create(deployment({**wish, **{'example.com/k%06d' % i: 'v' for i in range(n // 26)}},
+                                 {'containers': one}))
+
+    def typos(n):
+        return create(deployment({kube.PREFIX + 'k%06d' % i: 'v' for i in range(n // 34)}, {'containers': one}))
+
+    def bad_bindings(n):
+        return create(deployment({generate.BINDINGS: ','.join('bd%d' % i for i in range(n // 8))}, {'containers': one}))
+
+    def same_binding(n):
+        return create(deployment({generate.BINDINGS: ','.join(['db'] * (n // 3))}, {'containers': one}))
+
+    def instances(n):
+        return create(deployment({generate.BINDINGS: ','.join('db=o%d' % i for i in range(n // 10))},
+                                 {'containers': one}))
+
+    def patterns(n):
+        return create(deployment({**wish, generate.CONTAINERS: ','.join(['shop'] * (n // 5))}, {'containers': one}))
+
+    def managed_fields(n):
+        return create(deployment(wish, {'containers': one}, managedFields=[
+            {'manager': 'm%d' % i, 'operation': 'Update', 'fieldsV1': {'f:spec': {'f:replicas': {}}}}
+            for i in range(n // 85)]))
+
+    def nesting(n):
+        deep = '[' * 200 + ']' * 200
+        return create(deployment(wish, {'containers': one, 'deep': 'DEEP'})).replace(
+            b'"DEEP"', ('[' + ','.join([deep] * (n // 401)) + ']').encode())
+
+    def strings(n):
+        return create(deployment(wish, {'containers': [{**one[0], 'env': [{'name': 'A', 'value': '☃é' * (n // 5)}]}]}))
+
+    def whole(n):
+        pod = {'containers': [
+            {**one[0], 'env': [{'name': 'VARIABLE_%d' % i, 'value': str(i)} for i in range(n // 84)]}]}
+        return create(deployment(wish, pod), deployment({}, pod))
+
+    def status(n):
+        record = {'v': exact.Number('1'), 'config': '0' * 16, 'bindings': ['db'], 'injected': [
+            {'containers': ['c%d' % i], 'envFrom': [{'secretRef': {'name': 'x'}}]} for i in range(n // 80)]}
+        return create(deployment({**wish, kube.STATUS: exact.dumps(record).decode()}, {'containers': one}))
+
+    return {f.__name__.replace('_', ' '): f for f in (
+        env, env_from, containers, init_containers, pull_secrets, annotation, keys, keys_reordered, annotation_keys,
+        typos, bad_bindings, same_binding, instances, patterns, managed_fields, nesting, strings, whole, status)}
+
+
+FULL = 3 << 20
+RATIO_GOOD = 5.0   # of a review to one a quarter as large: linear gives 4, quadratic 16;
+RATIO_LIMIT = 9.0  # in between is the noise of a busy machine
+BOTH_PHASES = ('env', 'containers', 'whole', 'status')
+FLOOR = 0.002      # seconds below which a difference means nothing
+
+
+def took(pipe, phase, body):
+    """(seconds, length of the answer) of one call."""
+    start = time.perf_counter()
+    header, answer = pipe.exchange(phase, 'managed', body)
+    seconds = time.perf_counter() - start
+    if header[0] != b'200':
+        raise core.Wrong('HTTP %s: %.300s' % (header[0].decode(), answer.decode('utf-8', 'replace')))
+    return seconds, len(answer)
+
+
+def table(build, show_all):
+    """Measures each shape at full and a quarter size; prints the table when asked to, or when a row is bad."""
+    lines = ['%-18s %-9s %9s %9s %6s %9s' % ('shape', 'phase', 'quarter', 'full', 'ratio', 'answer')]
+    bad = []
+    count = 0
+    with core.Core(build) as pipe:
+        for name, shape in shapes().items():
+            small, large = shape(FULL // 4), shape(FULL)
+            for phase in ('mutate', 'validate') if name in BOTH_PHASES else ('mutate',):
+                count += 1
+                quarter = full = float('inf')
+                try:
+                    for _ in range(5):  # only the best of each counts, and one good pair is enough
+                        quarter = min(quarter, took(pipe, phase, small)[0])
+                        seconds, size = took(pipe, phase, large)
+                        full = min(full, seconds)
+                        ratio = full / max(quarter, FLOOR)
+                        if ratio < RATIO_GOOD:
+                            break
+                except core.Wrong as e:
+                    bad.append('time of %s, %s: %s' % (name, phase, e))
+                    continue
+                lines.append('%-18s %-9s %7.1fms %7.1fms %6.1f %9d' % (
+                    name, phase, quarter * 1e3, full * 1e3, ratio, size))
+                if ratio > RATIO_LIMIT:
+                    bad.append('time grows faster than size: ' + lines[-1])
+    if show_all or bad:
+        print('\n'.join(lines))
+    return count, bad
+
+
+def main():
+    options = argparse.ArgumentParser(description='Properties of decide() over generated workloads.')
+    options.add_argument('--build', default='build')
+    options.add_argument('--seed', type=int, default=1, help='the first seed')
+    options.add_argument('--count', type=int, default=3000, help='how many seeds')
+    options.add_argument('--jobs', type=int, default=2)
+    options.add_argument('--table', action='store_true', help='only the table of times')
+    options.add_argument('--quick', action='store_true', help='without the table of times')
+    options = options.parse_args()
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    passed, broken, failures = 0, 0, []
+    if not options.table:
+        seeds = range(options.seed, options.seed + options.count)
+        jobs = max(1, min(options.jobs, len(seeds)))
+        with tempfile.TemporaryDirectory() as scratch, multiprocessing.Pool(jobs) as pool:
+            configs = make_configs(root, scratch)
+            for done, found in pool.starmap(run, [(options.build, configs, seeds[i::jobs]) for i in range(jobs)]):
+                passed += done - sum(len(which) for which, _ in found)
+                broken += sum(len(which) for which, _ in found)
+                failures += ['%s\nthe same property broke at %d seeds: %s' % (text, len(which), which[:10])
+                             for which, text in found]
+    if options.table or not options.quick:
+        count, bad = table(options.build, options.table)
+        passed += count - len(bad)
+        broken += len(bad)
+        failures += bad
+    for text in failures:
+        print(text + '\n')
+    print('%d passed, %d failed' % (passed, broken))
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
