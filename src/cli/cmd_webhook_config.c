@@ -55,13 +55,28 @@ static bool parse_service(const char *text, struct registration *r)
 	return name_is_label(r->namespace) && name_is_dns1035(r->service);
 }
 
+/* https://HOST[:PORT][/PATH], as the API server takes it: printable, without user, query and fragment. */
 static bool parse_url(const char *text, struct registration *r)
 {
-	r->url = str_of(text);
-	while (str_ends(r->url, STR("/")))
-		r->url.n--;
-	bool plain = str_find(r->url, '?') == r->url.n && str_find(r->url, '#') == r->url.n && str_find(r->url, '@') == r->url.n;
-	return str_starts(r->url, STR("https://")) && r->url.n > sizeof "https://" - 1 && plain;
+	struct str scheme = STR("https://"), url = str_of(text);
+	for (size_t i = 0; i < url.n; i++)
+		if (url.p[i] <= ' ' || url.p[i] > '~' || strchr("?#@\"\\", url.p[i]) != NULL)
+			return false;
+	if (!str_starts(url, scheme) || url.n == scheme.n || strchr("/:", url.p[scheme.n]) != NULL)
+		return false;
+	while (str_ends(url, STR("/")))
+		url.n--;
+	r->url = url;
+	return true;
+}
+
+/* NAMESPACE/CERTIFICATE */
+static bool parse_certificate(const char *text, struct registration *r)
+{
+	struct str s = str_of(text);
+	size_t slash = str_find(s, '/');
+	r->inject_ca_from = s;
+	return name_is_label((struct str){s.p, slash}) && name_is_subdomain(str_from(s, slash + 1));
 }
 
 static int parse_version(const char *text, struct registration *r)
@@ -116,8 +131,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 				return cli_fail("--url is \"%s\"; expected https://HOST[:PORT] without query or user", optarg);
 			break;
 		case 'm':
-			r->inject_ca_from = str_of(optarg);
-			if (str_find(r->inject_ca_from, '/') == r->inject_ca_from.n)
+			if (!parse_certificate(optarg, r))
 				return cli_fail("--cert-manager is \"%s\"; expected NAMESPACE/CERTIFICATE", optarg);
 			break;
 		case 'k':

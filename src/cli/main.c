@@ -36,7 +36,7 @@ static void open_streams(void)
 
 static int version(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return cli_print(STR("connhook version     print the version\n"));
 	if (argc > 1)
 		return cli_fail("version takes no argument \"%s\"", argv[1]);
