@@ -28,10 +28,10 @@ static void write_string(struct json_writer *w, const char *key, struct str item
 	jw_array_end(w);
 }
 
-static void write_operations(struct json_writer *w)
+static void write_operations(struct json_writer *w, const char *scope)
 {
 	write_strings(w, "operations", (const char *const[]){"CREATE", "UPDATE", NULL});
-	jw_memberz(w, "scope", "Namespaced");
+	jw_memberz(w, "scope", scope);
 }
 
 /* May two kinds share one rule? */
@@ -56,67 +56,94 @@ static void write_workloads(struct json_writer *w)
 		for (; i < workload_kind_count && same_rule(first, &workload_kinds[i]); i++)
 			jw_stringz(w, workload_kinds[i].resource);
 		jw_array_end(w);
-		write_operations(w);
+		write_operations(w, "Namespaced");
 		jw_object_end(w);
 	}
 }
 
-/* All objects of a group: a rule looks at their kinds itself. */
-static void write_group(struct json_writer *w, struct str group)
-{
-	jw_object(w);
-	write_string(w, "apiGroups", group);
-	write_string(w, "apiVersions", STR("*"));
-	write_string(w, "resources", STR("*"));
-	write_operations(w);
-	jw_object_end(w);
-}
+/* Objects that a rule looks at. */
+struct watched {
+	struct str group, resource; /* the plural, or "*": the rule tells the kinds apart itself */
+	bool cluster;
+};
 
-/* The group number `index` that a rule in force looks at; absent behind the last. */
-static struct str rule_group(const struct config *config, enum rule_id id, size_t index)
+/* Number `index` of what a rule in force looks at: the groups of its kinds, then its resources. False behind the last. */
+static bool watched_at(const struct config *config, enum rule_id id, size_t index, struct watched *out)
 {
 	const struct rule_config *rule = &config->rules[id];
-	const char *const *more = rules[id]->groups;
-	struct str none = {NULL, 0};
+	const struct rule_resource *more = rules[id]->resources;
 	if (rule->mode == MODE_OFF)
-		return none;
-	if (index < rule->kind_count)
-		return rule->kinds[index].group;
-	for (index -= rule->kind_count; more != NULL && *more != NULL && index > 0; index--)
+		return false;
+	if (index < rule->kind_count) {
+		*out = (struct watched){rule->kinds[index].group, STR("*"), false};
+		return true;
+	}
+	for (index -= rule->kind_count; more != NULL && more->group != NULL && index > 0; index--)
 		more++;
-	return more != NULL ? str_of(*more) : none;
+	if (more == NULL || more->group == NULL)
+		return false;
+	*out = (struct watched){str_of(more->group), str_of(more->resource), more->cluster};
+	return true;
 }
 
-/* Does the group stand before number `index` of rule `id`? */
-static bool group_written(const struct config *config, enum rule_id id, size_t index, struct str group)
+/* Has something that stands before number `index` of rule `id` registered it? */
+static bool is_registered(const struct config *config, enum rule_id id, size_t index, const struct watched *one)
 {
 	for (enum rule_id i = 0; i <= id; i++) {
-		struct str other;
-		for (size_t k = 0; (i < id || k < index) && (other = rule_group(config, i, k)).p != NULL; k++)
-			if (str_eq(other, group))
+		struct watched other;
+		for (size_t k = 0; (i < id || k < index) && watched_at(config, i, k, &other); k++)
+			if (str_eq(other.group, one->group) && other.cluster == one->cluster &&
+			    (str_eqz(other.resource, "*") || str_eq(other.resource, one->resource)))
 				return true;
 	}
 	return false;
 }
 
-/* The groups that the rules in force look at. A glob cannot be registered: the command says so. */
-static void write_groups(struct json_writer *w, const struct config *config)
+/* One rule for the run of one group that begins at number `index`; returns the number behind it. */
+static size_t write_watched(struct json_writer *w, const struct config *config, enum rule_id id, size_t index)
+{
+	struct watched first, one;
+	bool clusters = false, namespaces = false;
+	if (!watched_at(config, id, index, &first))
+		return index;
+	jw_object(w);
+	write_string(w, "apiGroups", first.group);
+	write_string(w, "apiVersions", STR("*"));
+	jw_key(w, "resources");
+	jw_array(w);
+	for (; watched_at(config, id, index, &one) && str_eq(one.group, first.group); index++) {
+		if (is_registered(config, id, index, &one))
+			continue;
+		jw_string(w, one.resource);
+		clusters = clusters || one.cluster;
+		namespaces = namespaces || !one.cluster;
+	}
+	jw_array_end(w);
+	write_operations(w, !clusters ? "Namespaced" : namespaces ? "*" : "Cluster");
+	jw_object_end(w);
+	return index;
+}
+
+/* What the rules in force look at. A group that is a glob cannot be registered: the command says so. */
+static void write_all_watched(struct json_writer *w, const struct config *config)
 {
 	for (enum rule_id id = 0; id < RULE_COUNT; id++) {
-		struct str group;
-		for (size_t k = 0; (group = rule_group(config, id, k)).p != NULL; k++)
-			if (!str_is_glob(group) && !group_written(config, id, k, group))
-				write_group(w, group);
+		struct watched one;
+		for (size_t k = 0; watched_at(config, id, k, &one);)
+			if (str_is_glob(one.group) || is_registered(config, id, k, &one))
+				k++;
+			else
+				k = write_watched(w, config, id, k);
 	}
 }
 
 struct str registration_glob_group(const struct config *config)
 {
 	for (enum rule_id id = 0; id < RULE_COUNT; id++) {
-		struct str group;
-		for (size_t k = 0; (group = rule_group(config, id, k)).p != NULL; k++)
-			if (str_is_glob(group))
-				return group;
+		struct watched one;
+		for (size_t k = 0; watched_at(config, id, k, &one); k++)
+			if (str_is_glob(one.group))
+				return one.group;
 	}
 	return (struct str){NULL, 0};
 }
@@ -370,7 +397,7 @@ static void write_webhook(struct buf *out, const struct config *config, const st
 	jw_array(&w);
 	write_workloads(&w);
 	if (!mutating)
-		write_groups(&w, config);
+		write_all_watched(&w, config);
 	jw_array_end(&w);
 	write_tail(&w, config, r, mutating);
 }

@@ -98,7 +98,7 @@ static bool parameter_has_password(struct str rest)
 	for (size_t i = 0; i < rest.n; i++) {
 		if (rest.p[i] != '?' && rest.p[i] != '&' && rest.p[i] != ';')
 			continue;
-		struct str pair = until(str_from(rest, i + 1), "&;# \t\r\n\"'");
+		struct str pair = until(str_from(rest, i + 1), "?&;# \t\r\n\"'");
 		size_t equals = str_find(pair, '=');
 		struct str key = {pair.p, equals};
 		if (is_one_of(key, parameters, sizeof parameters / sizeof parameters[0]) &&
@@ -110,76 +110,94 @@ static bool parameter_has_password(struct str rest)
 
 static bool url_has_password(struct str value)
 {
+	bool url = false;
 	for (size_t i = 1; i + 3 <= value.n; i++) {
 		struct str rest = str_from(value, i);
 		if (!str_starts(rest, STR("://")))
 			continue;
 		rest = str_from(rest, 3);
-		if (userinfo_has_password(rest) || parameter_has_password(rest))
+		if (userinfo_has_password(rest) || (!url && parameter_has_password(rest)))
 			return true;
+		url = true; /* the parameters up to the end have been seen */
 	}
 	return false;
 }
 
-/* How to do it right, for both faults. */
-static const char *hint(struct str value)
+enum fault { FAULT_NONE, FAULT_NAME, FAULT_URL };
+
+static enum fault fault_of(const struct rule_context *context, struct str name, struct str value)
 {
-	struct str brace = value;
-	while (brace.n > 0 && !str_starts(brace, STR("${")))
-		brace = str_from(brace, 1);
-	return brace.n > 0 ? "; Kubernetes replaces $(VAR), not ${VAR}" : "";
+	const struct names *lists = context->rule->lists;
+	if (value.n == 0)
+		return FAULT_NONE;
+	if (url_has_password(value))
+		return FAULT_URL;
+	struct str plain = plain_name(context->arena, name);
+	if (!names_match(&lists[NAMES], plain) || names_match(&lists[ALLOWED_NAMES], plain))
+		return FAULT_NONE;
+	bool harmless = !is_literal(value) || is_one_of(value, switches, sizeof switches / sizeof switches[0]);
+	return harmless ? FAULT_NONE : FAULT_NAME;
 }
 
-static void check_entry(const struct rule_context *context, const struct json *entry, struct str field,
-			struct violations *found)
+/* A reference as shells write it is none. */
+static const char *hint(struct str value)
 {
-	struct str name = json_string(json_getz(entry, "name"));
-	struct str value = str_trim(json_string(json_getz(entry, "value")));
-	if (value.n == 0)
-		return;
-	struct str plain = plain_name(context->arena, name), prefix = context->config->annotation_prefix;
-	struct str shown = str_utf8_cut(name, LIMIT_QUOTE);
-	bool named = names_match(&context->rule->lists[NAMES], plain) &&
-		     !names_match(&context->rule->lists[ALLOWED_NAMES], plain);
-	bool url = url_has_password(value);
+	while (value.n > 0 && !str_starts(value, STR("${")))
+		value = str_from(value, 1);
+	return value.n > 0 ? " (Kubernetes replaces $(VAR), not ${VAR})" : "";
+}
+
+static void report(const struct rule_context *context, enum fault fault, struct str field, struct str name,
+		   struct str value, struct violations *found)
+{
 	struct str identity = arena_fmt(context->arena, "env:%.*s:%.*s", STR_ARG(name), STR_ARG(value));
-	if (url)
+	struct str shown = str_utf8_cut(name, LIMIT_QUOTE), prefix = context->config->annotation_prefix;
+	if (fault == FAULT_URL)
 		violation_add(found, field, identity,
-			      "found a URL with a password in %.*s; expected none in a manifest%s; keep the URL in a Secret (an "
-			      "ExternalSecret writes it) and bind it with the annotation %.*s/bindings, or write $(VAR) for the "
+			      "found a URL with a password in %.*s; expected no password in a manifest%s; keep the URL in a Secret, "
+			      "which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write $(VAR) for the "
 			      "password",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
-	else if (named && is_literal(value) && !is_one_of(value, switches, sizeof switches / sizeof switches[0]))
+	else
 		violation_add(found, field, identity,
 			      "found a literal value for %.*s, a name of credentials; expected a reference to a Secret%s; keep the value "
-			      "in a Secret (an ExternalSecret writes it) and bind it with the annotation %.*s/bindings, or use "
+			      "in a Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or use "
 			      "valueFrom.secretKeyRef",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
 }
 
-static void check_containers(const struct rule_context *context, const struct json *list, const char *key,
+/* All containers of the list but the one named `copy`. */
+static void check_containers(const struct rule_context *context, const struct json *list, const char *key, struct str copy,
 			     struct violations *found)
 {
 	size_t index = 0;
 	for (const struct json *c = json_first(list); c != NULL; c = json_next(c), index++) {
-		/* The migration's variables are copies: their place is in the container it is modelled on. */
-		bool copy = context->plan != NULL && context->plan->migrates && *key == 'i' &&
-			    str_eq(container_name(c), context->config->migration_container);
 		size_t at = 0;
-		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL && !copy; e = json_next(e), at++)
-			check_entry(context, e,
-				    arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value", context->workload->kind->template_field,
-					      key, index, at),
-				    found);
+		if (copy.p != NULL && str_eq(container_name(c), copy))
+			continue;
+		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL; e = json_next(e), at++) {
+			struct str name = json_string(json_getz(e, "name"));
+			struct str value = str_trim(json_string(json_getz(e, "value")));
+			enum fault fault = fault_of(context, name, value);
+			if (fault != FAULT_NONE)
+				report(context, fault,
+				       arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value",
+						 context->workload->kind->template_field, key, index, at),
+				       name, value, found);
+		}
 	}
 }
 
 static void check(const struct rule_context *context, struct violations *found)
 {
+	struct str none = {NULL, 0};
 	if (context->workload == NULL)
 		return;
-	check_containers(context, context->workload->containers, "containers", found);
-	check_containers(context, context->workload->init_containers, "initContainers", found);
+	/* The migration's variables are copies: the fault is in the container that it is modelled on. */
+	bool migrates = context->plan != NULL && context->plan->migrates;
+	check_containers(context, context->workload->containers, "containers", none, found);
+	check_containers(context, context->workload->init_containers, "initContainers",
+			 migrates ? context->config->migration_container : none, found);
 }
 
 /* A name in a list is compared as the rule compares: in upper case. */

@@ -5,6 +5,7 @@
 #include "policy/rule.h"
 
 #include "base/limits.h"
+#include "kube/name.h"
 
 /* The lists of its configuration. */
 enum { NAMES };
@@ -46,7 +47,7 @@ static void check(const struct rule_context *context, struct violations *found)
 	violation_add(found, STR("metadata.name"), content(context->arena, context->object),
 		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims, which Crossplane alone writes; "
 		      "expected another name; rename the Secret, or ask for it with a claim",
-		      STR_ARG(str_utf8_cut(context->name, LIMIT_QUOTE)));
+		      STR_ARG(str_utf8_cut(context->name, NAME_SUBDOMAIN_MAX)));
 }
 
 static const struct rule_resource resources[] = {{"", "secrets", false}, {NULL, NULL, false}};
