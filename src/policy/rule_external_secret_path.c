@@ -1,0 +1,375 @@
+/*
+ * external-secret-path: the External Secrets Operator reads the whole store for everybody (external-secrets.io/latest/
+ * api/spec). What keeps one service from another's secrets is the path, /zerotouch/<env>/<service>/<key>, and the name
+ * of the object that asks: <service>, or <service>- and more.
+ */
+#include "policy/rule.h"
+
+#include "base/limits.h"
+#include "kube/name.h"
+
+/* The lists of its configuration. */
+enum { SERVICE_PATHS, SHARED_PATHS, PLATFORM_PATHS };
+
+#define GROUP "external-secrets.io"
+#define PLACEHOLDER "_ENV_"
+#define SERVICE "{service}"
+
+/* Segments between slashes: text, globs, {service}, and at the end ** for one segment or more. */
+static const struct str service_paths[] = {STR_INIT("/zerotouch/*/" SERVICE "/**")};
+
+/* The pull credentials are the platform's, and in every namespace. */
+static const struct str shared_paths[] = {
+	STR_INIT("/zerotouch/*/shared/**"), STR_INIT("/zerotouch/*/common/**"), STR_INIT("/zerotouch/*/platform/ghcr/**"),
+};
+
+static const struct str platform_paths[] = {
+	STR_INIT("/zerotouch/*/platform/**"), STR_INIT("/zerotouch/*/argocd/**"), STR_INIT("/zerotouch/*/crossplane/**"),
+};
+
+/* The kinds, and where each keeps what its controller works from. */
+struct source_kind {
+	const char *kind;
+	const char *spec; /* in `spec`; NULL: `spec` itself */
+	const char *name; /* in `spec`: of the object that is made from it; default: its own */
+	bool push;        /* it writes to the store */
+};
+
+static const struct source_kind source_kinds[] = {
+	{"ExternalSecret", NULL, NULL, false},
+	{"ClusterExternalSecret", "externalSecretSpec", "externalSecretName", false},
+	{"PushSecret", NULL, NULL, true},
+	{"ClusterPushSecret", "pushSecretSpec", "pushSecretName", true},
+};
+
+/* One object that is looked at. */
+struct source {
+	const struct rule_context *context;
+	const struct source_kind *kind;
+	const struct json *spec;
+	struct str field; /* path of `spec` */
+	struct str name;  /* says whose it is */
+	struct str expected, expected_find; /* paths, as a sentence has them */
+	struct violations *found;
+};
+
+/* ---- paths ---- */
+
+/* What the store takes as a name: segments of letters, digits, - _ and dots (AWS Systems Manager, PutParameter). */
+static bool is_path(struct str path)
+{
+	struct str segment;
+	if (path.n == 0 || path.p[0] != '/')
+		return false;
+	path = str_from(path, 1);
+	while (str_split(&path, '/', &segment))
+		if (!name_is_secret_key(segment))
+			return false;
+	return true;
+}
+
+/*
+ * Does the path fit the pattern? With `find`, all below the path does: the last segment of the pattern may be left
+ * out when it is a star. *service becomes the segment at {service}.
+ */
+static bool path_fits(struct str pattern, struct str path, bool find, struct str *service)
+{
+	struct str glob, segment;
+	while (str_split(&pattern, '/', &glob)) {
+		bool last = pattern.p == NULL;
+		if (last && str_eqz(glob, "**"))
+			return find || path.p != NULL;
+		if (!str_split(&path, '/', &segment))
+			return find && last && str_eqz(glob, "*");
+		if (str_eqz(glob, SERVICE))
+			*service = segment;
+		else if (!str_glob(glob, segment))
+			return false;
+	}
+	return path.p == NULL;
+}
+
+static bool path_fits_any(const struct names *patterns, struct str path, bool find)
+{
+	struct str ignored;
+	for (size_t i = 0; i < patterns->count; i++)
+		if (path_fits(patterns->items[i], path, find, &ignored))
+			return true;
+	return false;
+}
+
+static bool is_own_service(struct str name, struct str service)
+{
+	return str_starts(name, service) && (name.n == service.n || name.p[service.n] == '-');
+}
+
+/* Whose path is it? 1: the service of that name's; 0: of *service, another; -1: of none. */
+static int path_owner(const struct names *patterns, struct str path, bool find, struct str name, struct str *service)
+{
+	int owner = -1;
+	for (size_t i = 0; i < patterns->count; i++) {
+		struct str segment = {NULL, 0};
+		if (!path_fits(patterns->items[i], path, find, &segment))
+			continue;
+		if (is_own_service(name, segment))
+			return 1;
+		*service = segment;
+		owner = 0;
+	}
+	return owner;
+}
+
+static bool has_placeholder(struct str path)
+{
+	for (; path.n > 0; path = str_from(path, 1))
+		if (str_starts(path, STR(PLACEHOLDER)))
+			return true;
+	return false;
+}
+
+/* The first service pattern as a sentence has it: /zerotouch/<env>/<service>/<key>, or without <key>. */
+static struct str expected_path(const struct rule_context *context, bool find)
+{
+	const struct names *patterns = &context->rule->lists[SERVICE_PATHS];
+	struct str pattern = patterns->count > 0 ? patterns->items[0] : STR(""), glob;
+	struct buf text;
+	buf_init(&text, LIMIT_MESSAGE);
+	while (str_split(&pattern, '/', &glob)) {
+		bool last = pattern.p == NULL, star = str_eqz(glob, "*") || str_eqz(glob, "**");
+		if (last && star && find)
+			break;
+		buf_addz(&text, text.n > 0 || glob.n > 0 ? "/" : "");
+		if (star)
+			buf_addz(&text, last ? "<key>" : "<env>");
+		else if (str_eqz(glob, SERVICE))
+			buf_addz(&text, "<service>");
+		else
+			buf_add(&text, glob);
+	}
+	struct str result = arena_str(context->arena, buf_str(&text));
+	buf_free(&text);
+	return result;
+}
+
+/* ---- violations ---- */
+
+/* The pattern of all sentences here, once for every path. */
+static void check_path(const struct source *s, struct str path, struct str field, bool find)
+{
+	const struct names *lists = s->context->rule->lists;
+	struct str shown = str_utf8_cut(path, LIMIT_QUOTE * 2), expected = find ? s->expected_find : s->expected;
+	struct str identity = arena_fmt(s->context->arena, "path:%.*s", STR_ARG(path));
+	const char *verb = s->kind->push ? "write" : "read";
+	if (find && path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (has_placeholder(path)) {
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\", in which the placeholder " PLACEHOLDER " still stands; expected the name of an "
+			      "environment; an overlay is missing: build the environment's (kustomize build overlays/<env>), not the base",
+			      STR_ARG(shown));
+		return;
+	}
+	if (!is_path(path)) {
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\"; expected \"%.*s\", of letters, digits, - _ and dots; write the whole path, beginning "
+			      "with a slash",
+			      STR_ARG(shown), STR_ARG(expected));
+		return;
+	}
+	if (!s->kind->push && path_fits_any(&lists[SHARED_PATHS], path, find))
+		return;
+	if (path_fits_any(&lists[PLATFORM_PATHS], path, find)) {
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\", a path of the platform; expected \"%.*s\" of the service's own; ask the platform team for "
+			      "the value, or for a shared path",
+			      STR_ARG(shown), STR_ARG(expected));
+		return;
+	}
+	struct str service = {NULL, 0};
+	int owner = path_owner(&lists[SERVICE_PATHS], path, find, s->name, &service);
+	if (owner == 0)
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\", a path of service \"%.*s\"; expected one of the service that \"%.*s\" is named after; %s "
+			      "its own \"%.*s\", or, if \"%.*s\" is its service, name the %.*s \"%.*s\" or \"%.*s-...\"",
+			      STR_ARG(shown), STR_ARG(service), STR_ARG(s->name), verb, STR_ARG(expected), STR_ARG(service),
+			      STR_ARG(s->context->request->kind), STR_ARG(service), STR_ARG(service));
+	else if (owner < 0)
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\", a path of no service; expected \"%.*s\", where \"%.*s\" is <service> or begins with "
+			      "<service>-; %s such a path%s",
+			      STR_ARG(shown), STR_ARG(expected), STR_ARG(s->name), verb, s->kind->push ? "" : ", or a shared one");
+}
+
+/* The text at `key` of `parent`, if there is one. */
+static void check_key(const struct source *s, const struct json *parent, const char *key, struct str field)
+{
+	struct str path = json_string(json_getz(parent, key));
+	if (path.p != NULL)
+		check_path(s, path, arena_fmt(s->context->arena, "%.*s.%s", STR_ARG(field), key), false);
+}
+
+static struct str text_of(struct arena *arena, const struct json *value)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_RESPONSE);
+	json_write(&text, value);
+	struct str result = arena_str(arena, buf_str(&text));
+	if (result.p == NULL)
+		arena->failed = true;
+	buf_free(&text);
+	return result;
+}
+
+static void check_find(const struct source *s, const struct json *find, struct str field)
+{
+	if (json_kind(find) != JSON_OBJECT)
+		return;
+	struct str path = json_string(json_getz(find, "path"));
+	field = arena_fmt(s->context->arena, "%.*s.path", STR_ARG(field));
+	if (path.n > 0)
+		check_path(s, path, field, true);
+	else
+		violation_add(s->found, field, text_of(s->context->arena, find),
+			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where \"%.*s\" is <service> "
+			      "or begins with <service>-; add it",
+			      STR_ARG(s->expected_find), STR_ARG(s->name));
+}
+
+static void check_read(const struct source *s)
+{
+	struct arena *arena = s->context->arena;
+	size_t index = 0;
+	for (const struct json *e = json_first(json_getz(s->spec, "data")); e != NULL; e = json_next(e), index++)
+		check_key(s, json_getz(e, "remoteRef"), "key",
+			  arena_fmt(arena, "%.*s.data[%zu].remoteRef", STR_ARG(s->field), index));
+	index = 0;
+	for (const struct json *e = json_first(json_getz(s->spec, "dataFrom")); e != NULL; e = json_next(e), index++) {
+		struct str field = arena_fmt(arena, "%.*s.dataFrom[%zu]", STR_ARG(s->field), index);
+		check_key(s, e, "key", field); /* v1alpha1 */
+		check_key(s, json_getz(e, "extract"), "key", arena_fmt(arena, "%.*s.extract", STR_ARG(field)));
+		check_find(s, json_getz(e, "find"), arena_fmt(arena, "%.*s.find", STR_ARG(field)));
+	}
+}
+
+static void check_push(const struct source *s)
+{
+	struct arena *arena = s->context->arena;
+	size_t index = 0;
+	for (const struct json *e = json_first(json_getz(s->spec, "data")); e != NULL; e = json_next(e), index++)
+		check_key(s, json_path(e, "match", "remoteRef", NULL), "remoteKey",
+			  arena_fmt(arena, "%.*s.data[%zu].match.remoteRef", STR_ARG(s->field), index));
+	index = 0;
+	for (const struct json *e = json_first(json_getz(s->spec, "dataTo")); e != NULL; e = json_next(e), index++)
+		violation_add(s->found, arena_fmt(arena, "%.*s.dataTo[%zu]", STR_ARG(s->field), index), text_of(arena, e),
+			      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read here; "
+			      "list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
+			      STR_ARG(s->expected));
+}
+
+/* The Secret that an ExternalSecret writes is not one of Crossplane's. */
+static void check_target(const struct source *s)
+{
+	struct arena *arena = s->context->arena;
+	struct str target = json_string(json_path(s->spec, "target", "name", NULL));
+	bool named = target.n > 0;
+	if (!named)
+		target = s->context->name.n > 0 ? s->name : STR("");
+	if (!str_ends(target, STR(CONNECTION_SUFFIX)))
+		return;
+	struct str shorter = {target.p, target.n - (sizeof CONNECTION_SUFFIX - 1)};
+	struct str field = arena_fmt(arena, "%.*s.target.name", STR_ARG(s->field));
+	violation_add(s->found, field, arena_fmt(arena, "target:%.*s", STR_ARG(target)),
+		      "found \"%.*s\"%s; expected a Secret whose name does not end in " CONNECTION_SUFFIX
+		      ", because Crossplane writes those; name it \"%.*s\"",
+		      STR_ARG(str_utf8_cut(target, NAME_SUBDOMAIN_MAX)), named ? "" : ", after the object's own name",
+		      STR_ARG(str_utf8_cut(shorter, NAME_SUBDOMAIN_MAX)));
+}
+
+/* The name that says whose the object is. A generated one begins as generateName does. */
+static struct str owner_name(const struct rule_context *context, const struct source_kind *kind)
+{
+	struct str name = {NULL, 0};
+	if (kind->name != NULL)
+		name = json_string(json_get(json_getz(context->object, "spec"), str_of(kind->name)));
+	if (name.n == 0)
+		name = context->name;
+	if (name.n == 0)
+		name = json_string(json_path(context->object, "metadata", "generateName", NULL));
+	return str_utf8_cut(name, NAME_SUBDOMAIN_MAX);
+}
+
+static void check(const struct rule_context *context, struct violations *found)
+{
+	const struct json *spec = json_getz(context->object, "spec");
+	struct source s = {.context = context, .found = found};
+	for (size_t i = 0; i < sizeof source_kinds / sizeof source_kinds[0]; i++)
+		if (str_eqz(context->request->kind, source_kinds[i].kind))
+			s.kind = &source_kinds[i];
+	if (s.kind == NULL || !str_eqz(context->request->group, GROUP))
+		return;
+	s.name = owner_name(context, s.kind);
+	if (s.name.n == 0)
+		return;
+	s.expected = expected_path(context, false);
+	s.expected_find = expected_path(context, true);
+	s.spec = s.kind->spec ? json_getz(spec, s.kind->spec) : spec;
+	s.field = s.kind->spec ? arena_fmt(context->arena, "spec.%s", s.kind->spec) : STR("spec");
+	if (s.kind->push) {
+		check_push(&s);
+	} else {
+		check_read(&s);
+		check_target(&s);
+	}
+}
+
+/* ---- its configuration ---- */
+
+/* Segments, ** only at the end, {service} as often as wanted and nothing else in braces. */
+static bool is_pattern(struct str pattern, size_t services)
+{
+	struct str segment;
+	size_t count = 0;
+	if (pattern.n < 2 || pattern.p[0] != '/')
+		return false;
+	pattern = str_from(pattern, 1);
+	while (str_split(&pattern, '/', &segment)) {
+		bool service = str_eqz(segment, SERVICE), deep = str_eqz(segment, "**");
+		count += service;
+		if (segment.n == 0 || (!service && str_find(segment, '{') < segment.n) || (deep && pattern.p != NULL))
+			return false;
+	}
+	return count == services;
+}
+
+static bool is_service_pattern(struct str pattern)
+{
+	return is_pattern(pattern, 1);
+}
+
+static bool is_plain_pattern(struct str pattern)
+{
+	return is_pattern(pattern, 0);
+}
+
+#define SERVICE_PATTERN "a path such as /zerotouch/*/" SERVICE "/**, with " SERVICE " as one whole segment"
+#define PLAIN_PATTERN "a path such as /zerotouch/*/shared/**, with ** only at its end"
+
+static const struct rule_resource resources[] = {
+	{GROUP, "externalsecrets", false},	{GROUP, "pushsecrets", false}, {GROUP, "clusterexternalsecrets", true},
+	{GROUP, "clusterpushsecrets", true}, {NULL, NULL, false},
+};
+
+const struct rule rule_external_secret_path = {
+	.id = "external-secret-path",
+	.mode = MODE_ENFORCE,
+	.check = check,
+	.resources = resources,
+	.lists = {
+		[SERVICE_PATHS] = {"servicePaths", {service_paths, sizeof service_paths / sizeof service_paths[0]},
+				   is_service_pattern, SERVICE_PATTERN},
+		[SHARED_PATHS] = {"sharedPaths", {shared_paths, sizeof shared_paths / sizeof shared_paths[0]}, is_plain_pattern,
+				  PLAIN_PATTERN},
+		[PLATFORM_PATHS] = {"platformPaths", {platform_paths, sizeof platform_paths / sizeof platform_paths[0]},
+				    is_plain_pattern, PLAIN_PATTERN},
+	},
+};
