@@ -178,10 +178,7 @@ static void add_names(struct buf *out, const struct pki_certificate *c)
 
 static void add_key(struct buf *out, const struct pki_key *key)
 {
-	if (key->type.p != NULL)
-		buf_fmt(out, "%.*s, %d bits\n", STR_ARG(key->type), key->bits);
-	else
-		buf_addz(out, "of an unknown kind\n");
+	buf_fmt(out, "%.*s, %d bits\n", STR_ARG(key->type), key->bits);
 }
 
 static void add_certificate(struct buf *out, struct arena *arena, const struct pki_certificate *c, time_t now)

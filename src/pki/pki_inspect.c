@@ -93,6 +93,7 @@ static struct str ec_type(struct arena *arena, EVP_PKEY *key)
 	return arena_fmt(arena, "ECDSA %s", nist ? nist : group);
 }
 
+/* `key` NULL: there is none. */
 static struct pki_key describe_key(struct arena *arena, EVP_PKEY *key)
 {
 	if (key == NULL)
@@ -100,7 +101,6 @@ static struct pki_key describe_key(struct arena *arena, EVP_PKEY *key)
 	const char *name = EVP_PKEY_get0_type_name(key);
 	struct str type = str_of(name ? name : "unknown");
 	type = EVP_PKEY_is_a(key, "EC") ? ec_type(arena, key) : arena_str(arena, type);
-	ERR_clear_error();
 	return (struct pki_key){type, EVP_PKEY_get_bits(key)};
 }
 
@@ -150,8 +150,8 @@ static int describe(X509 *x, const struct pki_source *source, struct arena *aren
 	out->key = describe_key(arena, X509_get0_pubkey(x));
 	out->is_ca = X509_check_ca(x) == 1;
 	out->fingerprint = fingerprint(arena, x);
-	ERR_clear_error();
-	return pki_names_of(x, arena, &out->names, &out->other_names, err);
+	int code = pki_crypto_clear(err);
+	return code != 0 ? code : pki_names_of(x, arena, &out->names, &out->other_names, err);
 }
 
 /* ---- files together ---- */
@@ -199,97 +199,127 @@ static const char *place(const struct inspection *in, size_t file, int i)
 	return text.p ? text.p : name;
 }
 
-static void check_time(struct inspection *in, size_t file, int i)
+/* A check's result as a finding: `good` when it holds, its sentence when it is ERR_INVALID. Other codes come back. */
+static int add_verdict(struct inspection *in, int code, struct str good, const struct error *verdict, struct error *err)
 {
-	time_t from, to;
-	struct error err;
-	if (pki_times(certificate_at(in, file, i), &from, &to) &&
-	    pki_time_check(place(in, file, i), from, to, in->now, &err) != 0)
-		add_finding(in, false, arena_str(in->arena, error_str(&err)));
+	if (code != 0 && code != ERR_INVALID)
+		return error_set(err, code, "%s", verdict->text);
+	if (code != 0 || good.p != NULL)
+		add_finding(in, code == 0, code == 0 ? good : arena_str(in->arena, error_str(verdict)));
+	return 0;
 }
 
-static void check_key(struct inspection *in, size_t file)
+static int check_time(struct inspection *in, size_t file, int i, struct error *err)
+{
+	time_t from, to;
+	struct error verdict;
+	if (!pki_times(certificate_at(in, file, i), &from, &to))
+		return error_set(err, ERR_INVALID, "%s has dates that cannot be read", place(in, file, i));
+	int code = pki_time_check(place(in, file, i), from, to, in->now, &verdict);
+	return add_verdict(in, code, (struct str){0}, &verdict, err);
+}
+
+static int check_key(struct inspection *in, size_t file, struct error *err)
 {
 	const char *name = in->sources[file].name;
+	struct error verdict;
 	bool any = false;
 	for (size_t f = 0; f < in->count; f++)
 		for (int i = 0; i < count_of(in, f); i++) {
 			any = true;
-			X509 *x = certificate_at(in, f, i);
-			EVP_PKEY *public = X509_get0_pubkey(x);
-			if (public == NULL || EVP_PKEY_eq(public, in->parts[file].key) != 1)
+			EVP_PKEY *public = X509_get0_pubkey(certificate_at(in, f, i));
+			if (EVP_PKEY_eq(public, in->parts[file].key) != 1)
 				continue;
-			struct error err;
-			bool works = pki_key_check(in->parts[file].key, public, name, &err) == 0;
-			add_finding(in, works, works ? arena_fmt(in->arena, "%s is the key of %s", name, place(in, f, i)) :
-				arena_str(in->arena, error_str(&err)));
-			return;
+			int code = pki_key_check(in->parts[file].key, public, name, &verdict);
+			struct str good = arena_fmt(in->arena, "%s is the key of %s", name, place(in, f, i));
+			return add_verdict(in, code, good, &verdict, err);
 		}
-	if (any)
-		add_finding(in, false, arena_fmt(in->arena, "%s is not the key of any of these certificates: take key and "
-			"certificate from where they were made together", name));
+	int code = any ? pki_crypto_verdict(&verdict, "%s is not the key of any of these certificates: take key and "
+		"certificate from where they were made together", name) : 0;
+	return add_verdict(in, code, (struct str){0}, &verdict, err);
 }
 
+/* Where a certificate stands, and what is wrong with it as the issuer of another. */
+struct candidate {
+	size_t file;
+	int at;
+	const char *wrong; /* NULL: it is the issuer */
+};
+
 /*
- * Looks for who signed a certificate. An issuer that was not given is no fault, but a leaf beside CAs that did not
- * sign it is, and so is a CA of the right name with another key.
+ * Looks for who signed `x`; *found is false when nobody is worth a word. An issuer that was not given is no fault, but
+ * a leaf beside CAs that did not sign it is, and so is a CA of the right name with another key.
  */
-static void check_issuer(struct inspection *in, size_t file, int at)
+static int find_issuer(const struct inspection *in, X509 *x, bool *found, struct candidate *out, struct error *err)
 {
-	X509 *x = certificate_at(in, file, at);
-	if (X509_self_signed(x, 0) == 1) {
-		if (X509_self_signed(x, 1) != 1)
-			add_finding(in, false, arena_fmt(in->arena, "%s is damaged: its own signature does not verify",
-				place(in, file, at)));
-		return;
-	}
-	bool is_ca = X509_check_ca(x) == 1;
-	const char *wrong = NULL;
-	size_t wrong_file = 0;
-	int wrong_at = 0;
+	bool is_leaf = X509_check_ca(x) != 1;
+	*found = false;
 	for (size_t f = 0; f < in->count; f++)
 		for (int i = 0; i < count_of(in, f); i++) {
 			X509 *issuer = certificate_at(in, f, i);
 			if (issuer == x)
 				continue;
-			const char *why = pki_not_issuer(x, issuer);
-			if (why == NULL) {
-				add_finding(in, true, arena_fmt(in->arena, "%s is signed by %s", place(in, file, at), place(in, f, i)));
-				return;
-			}
+			struct candidate one = {.file = f, .at = i};
+			int code = pki_issuer_check(x, issuer, &one.wrong, err);
+			if (code != 0)
+				return code;
 			bool same_name = X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(issuer)) == 0;
-			if (same_name || (!is_ca && wrong == NULL && X509_check_ca(issuer) == 1)) {
-				wrong = why;
-				wrong_file = f;
-				wrong_at = i;
+			if (same_name || (is_leaf && !*found && X509_check_ca(issuer) == 1)) {
+				*found = true;
+				*out = one;
 			}
+			if (one.wrong == NULL)
+				return 0;
 		}
-	if (wrong != NULL)
-		add_finding(in, false, arena_fmt(in->arena, "%s is not signed by %s: it %s", place(in, file, at),
-			place(in, wrong_file, wrong_at), wrong));
+	return 0;
+}
+
+static int check_issuer(struct inspection *in, size_t file, int at, struct error *err)
+{
+	X509 *x = certificate_at(in, file, at);
+	struct error verdict;
+	if (X509_self_signed(x, 0) == 1) {
+		int code = X509_self_signed(x, 1) == 1 ? 0 :
+			pki_crypto_verdict(&verdict, "%s is damaged: its own signature does not verify", place(in, file, at));
+		return add_verdict(in, code, (struct str){0}, &verdict, err);
+	}
+	bool found;
+	struct candidate issuer;
+	int code = find_issuer(in, x, &found, &issuer, err);
+	if (code != 0 || !found)
+		return code;
+	const char *below = place(in, file, at), *above = place(in, issuer.file, issuer.at);
+	add_finding(in, issuer.wrong == NULL, issuer.wrong == NULL ?
+		arena_fmt(in->arena, "%s is signed by %s", below, above) :
+		arena_fmt(in->arena, "%s is not signed by %s: it %s", below, above, issuer.wrong));
+	return 0;
 }
 
 /* A file that begins with a leaf is a chain, and TLS wants its order. */
-static void check_order(struct inspection *in, size_t file)
+static int check_order(struct inspection *in, size_t file, struct error *err)
 {
-	struct error err;
-	if (count_of(in, file) > 1 && X509_check_ca(certificate_at(in, file, 0)) != 1 &&
-	    pki_chain_check(&in->parts[file], in->sources[file].name, &err) != 0)
-		add_finding(in, false, arena_str(in->arena, error_str(&err)));
+	struct error verdict;
+	if (count_of(in, file) < 2 || X509_check_ca(certificate_at(in, file, 0)) == 1)
+		return 0;
+	int code = pki_chain_check(&in->parts[file], in->sources[file].name, &verdict);
+	return add_verdict(in, code, (struct str){0}, &verdict, err);
 }
 
-static void check_all(struct inspection *in)
+static int check_all(struct inspection *in, struct error *err)
 {
-	for (size_t f = 0; f < in->count; f++) {
-		for (int i = 0; i < count_of(in, f); i++) {
-			check_time(in, f, i);
-			check_issuer(in, f, i);
+	int code = 0;
+	for (size_t f = 0; f < in->count && code == 0; f++) {
+		for (int i = 0; i < count_of(in, f) && code == 0; i++) {
+			code = check_time(in, f, i, err);
+			if (code == 0)
+				code = check_issuer(in, f, i, err);
 		}
-		check_order(in, f);
-		if (in->parts[f].key != NULL)
-			check_key(in, f);
+		if (code == 0)
+			code = check_order(in, f, err);
+		if (code == 0 && in->parts[f].key != NULL)
+			code = check_key(in, f, err);
 	}
-	ERR_clear_error();
+	return code != 0 ? code : pki_crypto_clear(err);
 }
 
 static int inspect_file(const struct pki_source *source, const struct pki_pem *parts, struct arena *arena,
@@ -321,7 +351,7 @@ int pki_inspect(const struct pki_source *sources, size_t count, time_t now, stru
 			code = inspect_file(&sources[f], &in.parts[f], in.arena, &files[f], err);
 	}
 	if (code == 0)
-		check_all(&in);
+		code = check_all(&in, err);
 	if (code == 0 && report.arena.failed)
 		code = error_nomem(err);
 	for (size_t f = 0; in.parts != NULL && f < count; f++)

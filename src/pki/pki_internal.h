@@ -23,10 +23,15 @@ int pki_pem_read(const struct pki_source *source, struct pki_pem *out, struct er
 void pki_pem_dispose(struct pki_pem *pem);
 
 /*
- * Takes all errors off OpenSSL's queue and sets the sentence "<format>: <OpenSSL's reason>". Returns ERR_NOMEM when
- * memory was out, else ERR_INVALID.
+ * All three take every error off OpenSSL's queue, and return ERR_NOMEM when one of them says that memory was out: a
+ * check that failed for that reason is no verdict. Otherwise:
+ * pki_crypto_fail sets the sentence "<format>: <OpenSSL's reason>" and returns ERR_INVALID;
+ * pki_crypto_verdict sets the sentence alone and returns ERR_INVALID;
+ * pki_crypto_clear returns 0.
  */
 int pki_crypto_fail(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int pki_crypto_verdict(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int pki_crypto_clear(struct error *err);
 
 /* The checks of pki_pair_check without time. The names are for the sentences. */
 int pki_pem_pair_check(const struct pki_pem *chain, const char *chain_name, const struct pki_pem *key,
@@ -41,8 +46,11 @@ int pki_key_check(EVP_PKEY *private, EVP_PKEY *public, const char *name, struct 
 /* ERR_INVALID unless each certificate is signed by the next one. `name` is the file's. */
 int pki_chain_check(const struct pki_pem *chain, const char *name, struct error *err);
 
-/* NULL when `issuer` may sign certificates and signed this one; else what is wrong with `issuer`: "is no CA". */
-const char *pki_not_issuer(X509 *certificate, X509 *issuer);
+/*
+ * *wrong is NULL when `issuer` may sign certificates and signed this one; else what is wrong with it: "is no CA".
+ * ERR_NOMEM.
+ */
+int pki_issuer_check(X509 *certificate, X509 *issuer, const char **wrong, struct error *err);
 
 /* "2026-03-01 09:30:00 UTC" */
 #define PKI_UTC_MAX 40

@@ -147,7 +147,10 @@ int pki_make_ca(time_t now, struct pki_pair *out, struct error *err)
 		X509_sign(x, key, EVP_sha256()) > 0 && pair_of(x, key, out);
 	X509_free(x);
 	EVP_PKEY_free(key);
-	return good ? 0 : pki_crypto_fail(err, "cannot make a CA");
+	if (!good)
+		return pki_crypto_fail(err, "cannot make a CA");
+	ERR_clear_error();
+	return 0;
 }
 
 /* Signs with a CA that has been checked. */
@@ -172,7 +175,7 @@ static int check_ca(const struct pki_pem *ca, const struct pki_pem *ca_key, time
 		return code;
 	X509 *x = sk_X509_value(ca->certificates, 0);
 	if (X509_check_ca(x) != 1 || (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0)
-		return error_set(err, ERR_INVALID, "the CA's certificate is not that of a CA: it must not sign others");
+		return pki_crypto_verdict(err, "the CA's certificate is not that of a CA: it must not sign others");
 	time_t not_before;
 	if (!pki_times(x, &not_before, not_after))
 		return error_set(err, ERR_INVALID, "the CA's certificate has dates that cannot be read");
@@ -201,5 +204,6 @@ int pki_make_serving(const struct pki_pair *ca, const struct pki_names *names, l
 	}
 	pki_pem_dispose(&parts);
 	pki_pem_dispose(&key_parts);
+	ERR_clear_error();
 	return code;
 }

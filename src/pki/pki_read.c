@@ -58,15 +58,32 @@ void pki_pem_dispose(struct pki_pem *pem)
 	*pem = (struct pki_pem){0};
 }
 
-int pki_crypto_fail(struct error *err, const char *format, ...)
+int pki_crypto_clear(struct error *err)
 {
-	/* The oldest error is the cause; those behind it are the layers it came through. */
-	unsigned long first = ERR_peek_error();
 	bool nomem = false;
 	for (unsigned long e = ERR_get_error(); e != 0; e = ERR_get_error())
 		nomem = nomem || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
-	if (nomem)
-		return error_nomem(err);
+	return nomem ? error_nomem(err) : 0;
+}
+
+int pki_crypto_verdict(struct error *err, const char *format, ...)
+{
+	int code = pki_crypto_clear(err);
+	if (code != 0)
+		return code;
+	va_list args;
+	va_start(args, format);
+	code = error_setv(err, ERR_INVALID, format, args);
+	va_end(args);
+	return code;
+}
+
+int pki_crypto_fail(struct error *err, const char *format, ...)
+{
+	unsigned long first = ERR_peek_error(); /* the cause; those behind it are the layers it came through */
+	int code = pki_crypto_clear(err);
+	if (code != 0)
+		return code;
 	struct error what;
 	va_list args;
 	va_start(args, format);
@@ -158,10 +175,11 @@ static int add_certificate(const struct pki_source *source, const struct block *
 		return error_set(err, ERR_INVALID, "%s: certificate %d is damaged: there are bytes behind its end",
 			source->name, number);
 	}
-	if (sk_X509_push(pem->certificates, x) > 0)
+	/* OpenSSL reads key and extensions on demand, and forgets that it could not: better now. */
+	if (X509_get0_pubkey(x) != NULL && X509_check_purpose(x, -1, 0) == 1 && sk_X509_push(pem->certificates, x) > 0)
 		return 0;
 	X509_free(x);
-	return pki_crypto_fail(err, "%s: certificate %d", source->name, number);
+	return pki_crypto_fail(err, "%s: cannot read the key or the extensions of certificate %d", source->name, number);
 }
 
 static int add_key(const struct pki_source *source, const struct block *b, struct pki_pem *pem, struct error *err)
@@ -276,17 +294,19 @@ int pki_time_check(const char *name, time_t not_before, time_t not_after, time_t
 	return 0;
 }
 
-const char *pki_not_issuer(X509 *certificate, X509 *issuer)
+int pki_issuer_check(X509 *certificate, X509 *issuer, const char **wrong, struct error *err)
 {
-	const char *wrong = NULL;
+	const char *found = NULL;
 	if (X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(issuer)) != 0)
-		wrong = "has another name than the issuer";
+		found = "has another name than the issuer";
 	else if (X509_check_ca(issuer) != 1 || (X509_get_key_usage(issuer) & KU_KEY_CERT_SIGN) == 0)
-		wrong = "is no CA";
+		found = "is no CA";
 	else if (X509_verify(certificate, X509_get0_pubkey(issuer)) != 1)
-		wrong = "has the issuer's name, but another key than the one that signed";
-	ERR_clear_error();
-	return wrong;
+		found = "has the issuer's name, but another key than the one that signed";
+	int code = pki_crypto_clear(err);
+	if (code == 0)
+		*wrong = found;
+	return code;
 }
 
 /* The subject as RFC 4514 writes it, plain ASCII. */
@@ -306,7 +326,10 @@ int pki_chain_check(const struct pki_pem *chain, const char *name, struct error 
 	for (int i = 1; i < sk_X509_num(chain->certificates); i++) {
 		X509 *certificate = sk_X509_value(chain->certificates, i - 1);
 		X509 *issuer = sk_X509_value(chain->certificates, i);
-		const char *wrong = pki_not_issuer(certificate, issuer);
+		const char *wrong;
+		int code = pki_issuer_check(certificate, issuer, &wrong, err);
+		if (code != 0)
+			return code;
 		if (wrong == NULL)
 			continue;
 		char lower[NAME_TEXT_MAX], upper[NAME_TEXT_MAX];
@@ -316,12 +339,10 @@ int pki_chain_check(const struct pki_pem *chain, const char *name, struct error 
 			"the leaf first, and behind each certificate the one that signed it", name, i + 1, upper, i, lower, wrong);
 	}
 	X509 *last = sk_X509_value(chain->certificates, sk_X509_num(chain->certificates) - 1);
-	bool damaged = X509_self_signed(last, 0) == 1 && X509_self_signed(last, 1) != 1;
-	ERR_clear_error();
-	if (damaged)
-		return error_set(err, ERR_INVALID, "%s: certificate %d is damaged: its own signature does not verify", name,
+	if (X509_self_signed(last, 0) == 1 && X509_self_signed(last, 1) != 1)
+		return pki_crypto_verdict(err, "%s: certificate %d is damaged: its own signature does not verify", name,
 			sk_X509_num(chain->certificates));
-	return 0;
+	return pki_crypto_clear(err);
 }
 
 int pki_key_check(EVP_PKEY *private, EVP_PKEY *public, const char *name, struct error *err)
@@ -339,8 +360,7 @@ int pki_key_check(EVP_PKEY *private, EVP_PKEY *public, const char *name, struct 
 		code = pki_crypto_fail(err, "%s cannot sign: expected an ECDSA, RSA or Ed25519 key", name);
 	else if (EVP_DigestVerifyInit_ex(verifier, NULL, NULL, NULL, NULL, public, NULL) != 1 ||
 		 EVP_DigestVerify(verifier, signature, n, message, sizeof message) != 1)
-		code = error_set(err, ERR_INVALID, "%s is damaged: what it signs does not verify with its own certificate",
-			name);
+		code = pki_crypto_verdict(err, "%s is damaged: what it signs does not verify with its own certificate", name);
 	EVP_MD_CTX_free(signer);
 	EVP_MD_CTX_free(verifier);
 	ERR_clear_error();
@@ -372,20 +392,17 @@ int pki_pem_pair_check(const struct pki_pem *chain, const char *chain_name, cons
 		return code;
 	X509 *leaf = sk_X509_value(chain->certificates, 0);
 	EVP_PKEY *public = X509_get0_pubkey(leaf);
-	if (public == NULL)
-		return pki_crypto_fail(err, "%s: cannot read the public key of certificate 1", chain_name);
 	char subject[NAME_TEXT_MAX];
 	subject_text(leaf, subject);
 	for (int i = 1; EVP_PKEY_eq(public, key->key) != 1 && i < sk_X509_num(chain->certificates); i++) {
 		EVP_PKEY *other = X509_get0_pubkey(sk_X509_value(chain->certificates, i));
-		if (other != NULL && EVP_PKEY_eq(other, key->key) == 1)
+		if (EVP_PKEY_eq(other, key->key) == 1)
 			code = error_set(err, ERR_INVALID, "%s is the key of certificate %d of %s, but the first one is that of "
 				"%s: put the leaf first", key_name, i + 1, chain_name, subject);
 	}
 	if (code == 0 && EVP_PKEY_eq(public, key->key) != 1)
-		code = error_set(err, ERR_INVALID, "%s is not the key of %s (%s): take both from where they were made together",
+		code = pki_crypto_verdict(err, "%s is not the key of %s (%s): take both from where they were made together",
 			key_name, chain_name, subject);
-	ERR_clear_error();
 	if (code == 0)
 		code = pki_key_check(key->key, public, key_name, err);
 	return code == 0 ? pki_chain_check(chain, chain_name, err) : code;

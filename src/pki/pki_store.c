@@ -322,7 +322,8 @@ static int check_signed(const char *dir_name, const struct pki_pair *ca, const s
 	if (code == 0)
 		code = pki_pem_read(&source, &parts, err);
 	if (code == 0)
-		wrong = pki_not_issuer(sk_X509_value(parts.certificates, 0), sk_X509_value(ca_parts.certificates, 0));
+		code = pki_issuer_check(sk_X509_value(parts.certificates, 0), sk_X509_value(ca_parts.certificates, 0), &wrong,
+			err);
 	if (wrong != NULL)
 		code = error_set(err, ERR_INVALID, "%s is not signed by the " PKI_CA_CERT " beside it, which %s: serve it with "
 			"--tls-cert and --tls-key, or use an empty directory", shown(dir_name, PKI_TLS_CERT, path), wrong);
