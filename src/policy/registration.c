@@ -208,26 +208,55 @@ static void cel_glob(struct buf *out, const char *subject, struct str glob)
 	}
 }
 
-/* A condition that no glob of the list matches `subject`. */
-static void write_none_of(struct json_writer *w, const char *name, const char *subject, const struct names *globs)
+/* A CEL expression in brackets: does `subject` match any glob of the list? */
+static void cel_any_of(struct buf *out, const char *subject, const struct names *globs)
+{
+	buf_addc(out, '(');
+	for (size_t i = 0; i < globs->count; i++) {
+		buf_addz(out, i > 0 ? " || " : "");
+		cel_glob(out, subject, globs->items[i]);
+	}
+	buf_addz(out, globs->count > 0 ? ")" : "false)");
+}
+
+/* A condition whose expression is `text`, which is freed. */
+static void write_built_condition(struct json_writer *w, const char *name, struct buf *text)
+{
+	jw_object(w);
+	jw_memberz(w, "name", name);
+	jw_member(w, "expression", buf_str(text));
+	jw_object_end(w);
+	if (text->error != 0)
+		w->out->error = text->error;
+	buf_free(text);
+}
+
+/* A condition that no glob of the list matches `subject`, or that `unless` holds. */
+static void write_none_of(struct json_writer *w, const char *name, const char *unless, const char *subject,
+			  const struct names *globs)
 {
 	struct buf text;
 	if (globs->count == 0)
 		return;
 	buf_init(&text, w->out->limit);
-	buf_addz(&text, "!(");
-	for (size_t i = 0; i < globs->count; i++) {
-		buf_addz(&text, i > 0 ? " || " : "");
-		cel_glob(&text, subject, globs->items[i]);
-	}
+	buf_fmt(&text, "%s!", unless);
+	cel_any_of(&text, subject, globs);
+	write_built_condition(w, name, &text);
+}
+
+/* Of Secrets, connhook gets only those whose names it judges: the others are nobody's business. */
+static void write_reserved(struct json_writer *w, const struct config *config)
+{
+	const struct rule_config *rule = &config->rules[RULE_RESERVED_SECRET];
+	struct buf text;
+	if (rule->mode == MODE_OFF)
+		return;
+	buf_init(&text, w->out->limit);
+	buf_addz(&text, "request.resource.group != \"\" || request.resource.resource != \"secrets\" || "
+			"(has(object.metadata.name) && ");
+	cel_any_of(&text, "object.metadata.name", &rule->lists[0]); /* its names */
 	buf_addc(&text, ')');
-	jw_object(w);
-	jw_memberz(w, "name", name);
-	jw_member(w, "expression", buf_str(&text));
-	jw_object_end(w);
-	if (text.error != 0)
-		w->out->error = text.error;
-	buf_free(&text);
+	write_built_condition(w, "reserved-secret", &text);
 }
 
 static void write_condition(struct json_writer *w, const char *name, const char *expression)
@@ -284,13 +313,7 @@ static void write_annotated(struct json_writer *w, const struct config *config)
 		cel_annotated(&text, "oldObject", places[i], config->annotation_prefix);
 	}
 	buf_addz(&text, "))");
-	jw_object(w);
-	jw_memberz(w, "name", "annotated");
-	jw_member(w, "expression", buf_str(&text));
-	jw_object_end(w);
-	if (text.error != 0)
-		w->out->error = text.error;
-	buf_free(&text);
+	write_built_condition(w, "annotated", &text);
 }
 
 /* Conditions under which connhook would do nothing keep the API server from calling (CEL, Kubernetes 1.30). */
@@ -305,10 +328,14 @@ static void write_conditions(struct json_writer *w, const struct config *config,
 			"!(request.kind.kind == \"ReplicaSet\" && has(object.metadata.ownerReferences)) && "
 			"!(request.kind.kind == \"Job\" && has(object.metadata.ownerReferences) && "
 			"object.metadata.ownerReferences.exists(o, o.kind == \"CronJob\"))");
-	write_none_of(w, "not-exempt-namespace", "request.namespace", &config->exempt_namespaces);
-	write_none_of(w, "not-exempt-user", "request.userInfo.username", &config->exempt_users);
+	/* What lives in no namespace has none in its request. */
+	write_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",
+		      &config->exempt_namespaces);
+	write_none_of(w, "not-exempt-user", "", "request.userInfo.username", &config->exempt_users);
 	if (mutating)
 		write_annotated(w, config);
+	else
+		write_reserved(w, config);
 	jw_array_end(w);
 }
 

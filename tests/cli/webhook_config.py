@@ -193,7 +193,7 @@ class WebhookConfigTest(command.CommandTest):
                 'exempt: {namespaces: [a, "b-*", "*-c", "d.?e"], users: ["system:node:*", \'q"uote\']}\n')):
             conditions = self.conditions(webhook)
             self.assertEqual(conditions['not-exempt-namespace'],
-                             '!(request.namespace == "a" || request.namespace.startsWith("b-") || '
+                             '!has(request.namespace) || !(request.namespace == "a" || request.namespace.startsWith("b-") || '
                              'request.namespace.matches("^.*-c$") || request.namespace.matches("^d[.].e$"))')
             self.assertEqual(conditions['not-exempt-user'],
                              '!(request.userInfo.username.startsWith("system:node:") || '
