@@ -104,9 +104,9 @@ class UsageTest(command.CommandTest):
 
     def test_output_that_cannot_be_written(self):
         self.write('a.yaml', CONFIGMAP)
-        for arguments in (['version'], ['--help'], ['review', 'a.yaml'], ['config', 'show'], ['config', 'check', 'c.yaml'],
-                          ['review', '--help']):
-            self.write('c.yaml', self.says('config', 'show'))
+        self.write('c.yaml', self.says('config', 'show'))
+        for arguments in (['version'], ['--help'], ['review', 'a.yaml'], ['review', '--help'], ['config', 'show'],
+                          ['config', 'check', 'c.yaml']):
             with self.subTest(' '.join(arguments)), open('/dev/full', 'wb') as full:
                 done = self.run_raw(*arguments, stdout=full)
                 self.assertEqual((done.returncode, done.stderr.decode()),

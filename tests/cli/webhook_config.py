@@ -87,7 +87,8 @@ class WebhookConfigTest(command.CommandTest):
         if '--cert-manager' not in arguments:
             arguments += ('--ca-file', 'certs/ca.crt')
         objects = list(yaml.safe_load_all(self.says('webhook-config', *arguments, stderr=stderr)))
-        self.assertEqual([o['kind'] for o in objects], ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'])
+        self.assertEqual([o['kind'] for o in objects],
+                         ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'])
         for o in objects:
             self.assertEqual(o['apiVersion'], 'admissionregistration.k8s.io/v1')
             self.assertEqual(len(o['webhooks']), 1)
@@ -193,7 +194,8 @@ class WebhookConfigTest(command.CommandTest):
                 'exempt: {namespaces: [a, "b-*", "*-c", "d.?e"], users: ["system:node:*", \'q"uote\']}\n')):
             conditions = self.conditions(webhook)
             self.assertEqual(conditions['not-exempt-namespace'],
-                             '!has(request.namespace) || !(request.namespace == "a" || request.namespace.startsWith("b-") || '
+                             '!has(request.namespace) || !(request.namespace == "a" || '
+                             'request.namespace.startsWith("b-") || '
                              'request.namespace.matches("^.*-c$") || request.namespace.matches("^d[.].e$"))')
             self.assertEqual(conditions['not-exempt-user'],
                              '!(request.userInfo.username.startsWith("system:node:") || '
@@ -203,7 +205,8 @@ class WebhookConfigTest(command.CommandTest):
 
     def test_groups_of_the_shipped_configurations(self):
         managed = self.groups(self.printed(*SERVICE)[1])
-        in_cluster = self.groups(self.printed(*SERVICE, config=self.says('config', 'show', '--profile', 'in-cluster'))[1])
+        text = self.says('config', 'show', '--profile', 'in-cluster')
+        in_cluster = self.groups(self.printed(*SERVICE, config=text)[1])
         self.assertEqual(len(managed), len(set(managed)))
         for group in ('database.bizmatters.io', 'cache.bizmatters.io', 'platform.bizmatters.io', 'postgresql.cnpg.io',
                       'kubedb.com', 'pingcap.com'):
