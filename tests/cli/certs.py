@@ -469,6 +469,6 @@ if __name__ == '__main__':
         sys.exit('usage: certs.py PATH_TO_CONNHOOK [TEST...]')
     CONNHOOK = os.path.abspath(sys.argv.pop(1))
     result = unittest.main(exit=False).result
-    failed = len(result.failures) + len(result.errors)
+    failed = len({getattr(test, 'test_case', test).id() for test, _ in result.failures + result.errors})
     print('%d passed, %d failed' % (result.testsRun - failed, failed))
     sys.exit(1 if failed or not result.testsRun else 0)
