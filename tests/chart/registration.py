@@ -6,6 +6,7 @@
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,19 @@ class Chart(unittest.TestCase):
                     self.assertEqual(found, self.registered(config, "platform/hook", version))
         groups = [rule["apiGroups"] for rule in found["ValidatingWebhookConfiguration"]["rules"]]
         self.assertIn(["queues.example.org"], groups)
+
+    def test_own_configuration_as_documented(self):
+        """docs/install.md turns a configuration into values with a line of shell; connhook prints the registration."""
+        with open(os.path.join(ROOT, "docs", "install.md"), encoding="utf-8") as file:
+            line, = re.findall(r"^ {4}(\(echo config:.*) > values.yaml$", file.read(), re.M)
+        config = CONNHOOK.profile("in-cluster").replace('"off"', "off")
+        TOOLS.write("connhook.yaml", config)
+        done = subprocess.run(["sh", "-c", line], cwd=TOOLS.folder, text=True, capture_output=True, check=True)
+        registration = TOOLS.write("webhooks.yaml", CONNHOOK.registration(config, "connhook/connhook", version=NEW))
+        chart, found = self.rendered(yaml.safe_load(done.stdout), "--kube-version", "1.30.0",
+                                     "--set-file", "webhooks.registration=" + registration)
+        self.assertEqual(yaml.safe_load(chart.config()), yaml.safe_load(config))
+        self.assertEqual(found, self.registered(config, "connhook/connhook", NEW))
 
     def test_own_configuration_without_its_registration(self):
         """The profile's rules, and nothing that could keep a request away that the configuration wants to see."""
