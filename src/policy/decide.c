@@ -91,8 +91,8 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 	c->findings = findings;
 	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, v->message};
 	if (mode == MODE_WARN)
-		warn(c, arena_fmt(c->arena, "%s%.*s: %.*s [%s]", audited ? "would be denied: " : "", STR_ARG(v->field),
-				  STR_ARG(v->message), rule));
+		warn(c, arena_fmt(c->arena, "%s%.*s%s%.*s [%s]", audited ? "would be denied: " : "", STR_ARG(v->field),
+				  v->field.n > 0 ? ": " : "", STR_ARG(v->message), rule));
 }
 
 /* Takes over what a rule has found; what the old object had already only warns. */

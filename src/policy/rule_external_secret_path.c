@@ -176,7 +176,13 @@ static void check_path(const struct source *s, struct str path, struct str field
 			      STR_ARG(shown), STR_ARG(expected));
 		return;
 	}
-	if (!s->kind->push && path_fits_any(&lists[SHARED_PATHS], path, find))
+	bool shared = path_fits_any(&lists[SHARED_PATHS], path, find);
+	if (shared && s->kind->push)
+		violation_add(s->found, field, identity,
+			      "found \"%.*s\", a shared path, which all may read and none may write; expected \"%.*s\" of the service's "
+			      "own; write there, or ask the platform team to share the value",
+			      STR_ARG(shown), STR_ARG(expected));
+	if (shared)
 		return;
 	if (path_fits_any(&lists[PLATFORM_PATHS], path, find)) {
 		violation_add(s->found, field, identity,
@@ -189,10 +195,10 @@ static void check_path(const struct source *s, struct str path, struct str field
 	int owner = path_owner(&lists[SERVICE_PATHS], path, find, s->name, &service);
 	if (owner == 0)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of service \"%.*s\"; expected one of the service that \"%.*s\" is named after; %s "
-			      "its own \"%.*s\", or, if \"%.*s\" is its service, name the %.*s \"%.*s\" or \"%.*s-...\"",
-			      STR_ARG(shown), STR_ARG(service), STR_ARG(s->name), verb, STR_ARG(expected), STR_ARG(service),
-			      STR_ARG(s->context->request->kind), STR_ARG(service), STR_ARG(service));
+			      "found \"%.*s\", a path of service \"%.*s\"; expected \"%.*s\", where \"%.*s\" is <service> or begins "
+			      "with <service>-; %s a path of its own service, or, if that is \"%.*s\", name the %.*s \"%.*s-...\"",
+			      STR_ARG(shown), STR_ARG(service), STR_ARG(expected), STR_ARG(s->name), verb, STR_ARG(service),
+			      STR_ARG(s->context->request->kind), STR_ARG(service));
 	else if (owner < 0)
 		violation_add(s->found, field, identity,
 			      "found \"%.*s\", a path of no service; expected \"%.*s\", where \"%.*s\" is <service> or begins with "
@@ -281,7 +287,7 @@ static void check_target(const struct source *s)
 	violation_add(s->found, field, arena_fmt(arena, "target:%.*s", STR_ARG(target)),
 		      "found \"%.*s\"%s; expected a Secret whose name does not end in " CONNECTION_SUFFIX
 		      ", because Crossplane writes those; name it \"%.*s\"",
-		      STR_ARG(str_utf8_cut(target, NAME_SUBDOMAIN_MAX)), named ? "" : ", after the object's own name",
+		      STR_ARG(str_utf8_cut(target, NAME_SUBDOMAIN_MAX)), named ? "" : ", the name of the ExternalSecret itself",
 		      STR_ARG(str_utf8_cut(shorter, NAME_SUBDOMAIN_MAX)));
 }
 

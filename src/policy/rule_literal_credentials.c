@@ -160,7 +160,7 @@ static void report(const struct rule_context *context, enum fault fault, struct 
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
 	else
 		violation_add(found, field, identity,
-			      "found a literal value for %.*s, a name of credentials; expected a reference to a Secret%s; keep the value "
+			      "found a literal value for %.*s, by its name a credential; expected a reference to a Secret%s; keep the value "
 			      "in a Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or use "
 			      "valueFrom.secretKeyRef",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));

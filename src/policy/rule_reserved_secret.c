@@ -45,8 +45,8 @@ static void check(const struct rule_context *context, struct violations *found)
 	    !names_match(&context->rule->lists[NAMES], context->name))
 		return;
 	violation_add(found, STR("metadata.name"), content(context->arena, context->object),
-		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims, which Crossplane alone writes; "
-		      "expected another name; rename the Secret, or ask for it with a claim",
+		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims; expected Crossplane alone to write "
+		      "it; put own values into a Secret of another name, or ask for this one with a claim",
 		      STR_ARG(str_utf8_cut(context->name, NAME_SUBDOMAIN_MAX)));
 }
 

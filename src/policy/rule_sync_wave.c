@@ -42,7 +42,7 @@ static void check(const struct rule_context *context, struct violations *found)
 			      STR_ARG(str_utf8_cut(text, LIMIT_QUOTE)), source ? last : last + 2);
 	else if (source && wave > last)
 		violation_add(found, STR(FIELD), identity,
-			      "found wave %d for a %.*s; expected wave %d or earlier, so that it is there before the workloads bound to "
+			      "found wave %d for kind %.*s; expected wave %d or earlier, so that it is there before the workloads bound to "
 			      "it; write \"%d\"",
 			      wave, STR_ARG(context->request->kind), last, last);
 	else if (!source && wave <= last && is_bound(context))
