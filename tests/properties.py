@@ -96,17 +96,18 @@ def wanted_bindings(w, obj):
 
 
 def entries(w, obj):
-    """(envFrom, env) that the bindings give, before the user's own are looked at."""
+    """(envFrom, env, Secrets) that the bindings give, before the user's own are looked at."""
     meta = obj['metadata']
     app = generate.wished(obj, generate.APP) or (meta.get('labels') or {}).get('app.kubernetes.io/name') \
         or meta.get('name') or meta['generateName'].rstrip('-')
-    sources, env = [], []
+    sources, env, secrets = [], [], []
     for b, instance in wanted_bindings(w, obj):
         def fill(text):
             return text.replace('{app}', app).replace('{namespace}', meta['namespace'])
         secret = instance or fill(b.get('secretName') or b.get('claim') or '')
         if 'claim' in b:
             secret += '-conn'
+        secrets.append(secret)
         optional = {'optional': True} if b.get('optional') else {}
         for e in b.get('env', []):
             env.append({'name': e['name'], 'value': fill(e['value'])} if 'value' in e else
@@ -117,7 +118,7 @@ def entries(w, obj):
             if b.get('prefix'):
                 s = {'prefix': b['prefix'], **s}
             sources.append(s)
-    return sources, env
+    return sources, env, secrets
 
 
 def unique(items, key):
@@ -150,9 +151,10 @@ def is_off(w, obj):
 def check_content(w, obj, result):
     """Everything in the result is the user's, where they put it, or what the specification says is injected."""
     spec, done = kube.template(obj)['spec'], kube.template(result)['spec']
-    sources, env = entries(w, obj)
+    sources, env, given_secrets = entries(w, obj)
     names = [] if is_off(w, obj) else selected(w, obj)
     back = exact.copy(result)
+    secrets = []
     for before, now, rest in zip(spec['containers'], done['containers'], kube.template(back)['spec']['containers']):
         for field, given, key in (('env', env, lambda e: e['name']), ('envFrom', sources, source_key)):
             mine, have = before.get(field) or [], now.get(field) or []
@@ -164,6 +166,7 @@ def check_content(w, obj, result):
                  lambda: 'wanted %s, got %s' % (show(new), show(have)))
             if new:
                 restore(rest, before, field)
+            secrets += [secret_of(e) for e in new]
     check_init_containers(w, obj, spec, done, names, sources + env)
     restore(kube.template(back)['spec'], spec, 'initContainers')
     own = spec.get('imagePullSecrets') or []
@@ -173,12 +176,30 @@ def check_content(w, obj, result):
     need({s['name'] for s in added} <= {s['name'] for s in w.cfg.get('imagePullSecrets', [])}, 'pull secrets', added)
     restore(kube.template(back)['spec'], spec, 'imagePullSecrets')
     annotations = back['metadata'].get('annotations') or {}
+    check_reloader(w, obj, annotations, given_secrets, secrets)
     for key in (kube.STATUS, kube.RELOADER):
         if key not in (obj['metadata'].get('annotations') or {}):
             annotations.pop(key, None)
     if not annotations:
         restore(back['metadata'], obj['metadata'], 'annotations')
     need(back == obj, 'nothing else is touched', lambda: '\n'.join(diff(obj, back)))
+
+
+def secret_of(entry):
+    """The Secret that an entry of env or envFrom reads, or None."""
+    ref = entry.get('secretRef') or (entry.get('valueFrom') or {}).get('secretKeyRef')
+    return ref and ref['name']
+
+
+def check_reloader(w, obj, annotations, given, injected):
+    """Reloader's annotation names what was injected, unless the user has one of Reloader's."""
+    users = [k for meta in (obj['metadata'], kube.template(obj).get('metadata') or {})
+             for k in meta.get('annotations') or {} if '.stakater.com/' in k]
+    names = ','.join(unique((s for s in given if s and s in injected), str))
+    wanted = (obj['metadata'].get('annotations') or {}).get(kube.RELOADER) if users or not w.cfg.get('reloader') \
+        else names or None
+    need(annotations.get(kube.RELOADER) == wanted, 'Reloader\'s annotation',
+         lambda: 'wanted %s, got %s' % (wanted, annotations.get(kube.RELOADER)))
 
 
 def restore(now, before, field):
@@ -203,8 +224,6 @@ def check_init_containers(w, obj, spec, done, names, given):
     source = generate.wished(obj, generate.MIGRATE_FROM) or names[0]
     model = next(c for c in done['containers'] if c['name'] == source)
     need(m['image'] == (generate.wished(obj, generate.MIGRATE_IMAGE) or model['image']), 'the migration\'s image', m)
-    if generate.wished(obj, generate.MIGRATE_IMAGE) and not model.get('imagePullPolicy'):
-        model = {**model, 'imagePullPolicy': kube.pull_policy(model['image'])}  # not the other image's default
     for field in ('imagePullPolicy', 'env', 'envFrom', 'volumeMounts', 'workingDir', 'securityContext'):
         need((m.get(field) or None) == (model.get(field) or None), 'the migration has its model\'s ' + field,
              lambda: '%s, model %s' % (show(m.get(field)), show(model.get(field))))
@@ -225,7 +244,7 @@ def single(w, obj):
             b = w.ask('mutate', operation, again, old)
             need(b.allowed and not b.patch, 'mutate(mutate(x)) = mutate(x)', b.patch or b.response)
         v = w.ask('validate', 'CREATE', live)
-        need(v.allowed and 'injection-complete' not in show(v.response),
+        need(not any('[%s]' % rule in show(v.response) for rule in ('injection-complete', 'annotations')),
              'validating the mutated object finds it complete', v.response)
         if obj['kind'] != 'Job':
             opt_out(w, made, live)

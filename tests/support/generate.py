@@ -284,7 +284,9 @@ def edit_image(rng, cfg, obj, user):
 def edit_env_add(rng, cfg, obj, user):
     c, mine = _pick(rng, obj, user)
     taken = {e['name'] for e in mine.get('env') or []}
-    free = [n for n in ENV_NAMES + COLLIDING[:2] if n not in taken]
+    given = [e['name'] for b in cfg['bindings'] for e in b.get('env', [])]
+    names = given if given and rng.random() < 0.4 else ENV_NAMES
+    free = [n for n in names if n not in taken] or [n for n in ENV_NAMES if n not in taken]
     entry = env_entry(rng, rng.choice(free))
     c['env'] = list(c.get('env') or []) + [entry]
 
