@@ -99,8 +99,9 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden, const struct violations *found,
 		   const struct violations *old)
 {
+	const struct str *before = old != NULL && found->count > 0 ? violation_identities(old) : NULL;
 	for (size_t i = 0; i < found->count; i++) {
-		bool known = old != NULL && violation_known(old, found->items[i].identity);
+		bool known = before != NULL && violation_known(before, old->count, found->items[i].identity);
 		bool audited = mode == MODE_ENFORCE && !known && c->config->audit;
 		enum rule_mode as = known || audited ? MODE_WARN : mode;
 		add_finding(c, rule, as, audited, &found->items[i]);

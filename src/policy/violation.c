@@ -1,5 +1,7 @@
 #include "policy/violation.h"
 
+#include <stdlib.h>
+
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 {
 	va_list args;
@@ -13,10 +15,24 @@ void violation_add(struct violations *v, struct str field, struct str identity, 
 	v->items[v->count++] = (struct violation){field, message, identity};
 }
 
-bool violation_known(const struct violations *v, struct str identity)
+static int compare(const void *a, const void *b)
 {
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+const struct str *violation_identities(const struct violations *v)
+{
+	struct str *identities = arena_array(v->arena, v->count, sizeof *identities);
+	if (identities == NULL)
+		return NULL;
 	for (size_t i = 0; i < v->count; i++)
-		if (str_eq(v->items[i].identity, identity))
-			return true;
-	return false;
+		identities[i] = v->items[i].identity;
+	if (v->count > 1)
+		qsort(identities, v->count, sizeof *identities, compare);
+	return identities;
+}
+
+bool violation_known(const struct str *identities, size_t count, struct str identity)
+{
+	return count > 0 && bsearch(&identity, identities, count, sizeof *identities, compare) != NULL;
 }

@@ -21,7 +21,10 @@ struct violations {
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Does the list hold one of that identity? */
-bool violation_known(const struct violations *v, struct str identity);
+/* The identities of the list, v->count of them, in the order of str_cmp; in its arena. NULL when memory is out. */
+const struct str *violation_identities(const struct violations *v);
+
+/* Is the identity one of them? An object can hold many faults, so this is a binary search. */
+bool violation_known(const struct str *identities, size_t count, struct str identity);
 
 #endif
