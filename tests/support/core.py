@@ -1,7 +1,9 @@
 """decide() behind a pipe, and what must be true of every answer it gives."""
 import base64
+import os
 import re
 import subprocess
+import sys
 
 import jsonpatch
 
@@ -43,6 +45,8 @@ class Core:
 
     def __init__(self, build):
         self.command = [build + '/tests/support/decide_pipe']
+        if not os.path.exists(self.command[0]):
+            sys.exit('%s is missing; make check-tools builds it' % self.command[0])
         self.start()
 
     def start(self):
