@@ -144,8 +144,8 @@ static void begin(struct connection *c, struct MHD_Connection *mhd, const char *
 enum MHD_Result admin_handle(void *set, struct MHD_Connection *mhd, const char *url, const char *method,
 	const char *version, const char *data, size_t *data_size, void **request)
 {
-	(void)set, (void)data;
-	struct connection *c = *request;
+	(void)data;
+	struct connection *c = connection_called(set, *request);
 	if (c == NULL)
 		return MHD_NO;
 	if (c->phase >= CONNECTION_ENDING)

@@ -268,8 +268,7 @@ static enum MHD_Result finish(struct connection *c, struct MHD_Connection *mhd, 
 enum MHD_Result admission_handle(void *set, struct MHD_Connection *mhd, const char *url, const char *method,
 	const char *version, const char *data, size_t *data_size, void **request)
 {
-	(void)set;
-	struct connection *c = *request;
+	struct connection *c = connection_called(set, *request);
 	if (c == NULL)
 		return MHD_NO;
 	if (c->phase >= CONNECTION_ENDING)

@@ -49,6 +49,7 @@ static struct connection *connection_new(struct connection_set *set, struct MHD_
 	buf_init(&c->body, LIMIT_BODY);
 	if (set->counted) {
 		c->phase = CONNECTION_HANDSHAKE;
+		set->handshakes++;
 		c->due = c->began + set->service->request_milliseconds;
 		if (!begins_tls(c, mhd)) {
 			credentials_release(c->credentials);
@@ -82,10 +83,12 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 	enum MHD_ConnectionNotificationCode what)
 {
 	struct connection_set *set = cls;
+	set->active = true;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		/* The TLS session is gone already, and the credentials may follow. */
 		connection_free(*context);
 		*context = NULL;
+		set->freed = true;
 	} else {
 		const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 		if (info == NULL)
@@ -105,11 +108,18 @@ static void receive(struct connection *c, int64_t now)
 	c->due = now + c->set->service->request_milliseconds;
 }
 
+struct connection *connection_called(void *set, void *request)
+{
+	struct connection_set *called = set;
+	called->active = true;
+	return request;
+}
+
 void *connection_request(void *set, const char *uri, struct MHD_Connection *mhd)
 {
-	(void)set, (void)uri;
+	(void)uri;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct connection *c = info != NULL ? info->socket_context : NULL;
+	struct connection *c = connection_called(set, info != NULL ? info->socket_context : NULL);
 	if (c != NULL && (c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE))
 		receive(c, service_now());
 	return c;
@@ -125,8 +135,8 @@ static void rest(struct connection *c, uint64_t records)
 
 void connection_completed(void *set, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how)
 {
-	(void)set, (void)mhd, (void)how;
-	struct connection *c = *request;
+	(void)mhd, (void)how;
+	struct connection *c = connection_called(set, *request);
 	if (c == NULL)
 		return;
 	buf_free(&c->body);
@@ -225,14 +235,25 @@ static void expire(struct connection *c)
 int64_t connections_sweep(struct connection_set *set, int64_t now)
 {
 	int64_t next = INT64_MAX;
+	set->handshakes = 0;
 	for (struct connection *c = set->first; c != NULL; c = c->next) {
 		notice(c, now);
+		set->handshakes += c->phase == CONNECTION_HANDSHAKE;
 		if (is_timed(c) && now >= c->due)
 			expire(c);
 		if (is_timed(c) && c->due < next)
 			next = c->due;
 	}
 	return next;
+}
+
+const char *connections_alert(const struct connection_set *set)
+{
+	const char *alert = NULL;
+	for (const struct connection *c = set->first; c != NULL && alert == NULL; c = c->next)
+		if (c->tls != NULL && !c->handshake_done)
+			alert = tls_alert(c->tls);
+	return alert;
 }
 
 void connections_drain(struct connection_set *set, int64_t now)

@@ -48,6 +48,9 @@ struct connection_set {
 	struct service *service;
 	bool counted;             /* on the admission listener: counted, and TLS */
 	struct connection *first;
+	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
+	bool active;              /* libmicrohttpd has called back since this was last false, */
+	bool freed;               /* and that was because a connection is gone */
 	struct log_valve valve;   /* for log lines that any client can cause */
 };
 
@@ -56,6 +59,9 @@ void connection_notify(void *set, struct MHD_Connection *mhd, void **context,
 	enum MHD_ConnectionNotificationCode what);
 void *connection_request(void *set, const char *uri, struct MHD_Connection *mhd);
 void connection_completed(void *set, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how);
+
+/* The connection of a callback that has `request`; notes that the thread's set is active. NULL when there is none. */
+struct connection *connection_called(void *set, void *request);
 
 /* An answer of that status was queued: it has to be taken in time. */
 void connection_answering(struct connection *c, unsigned status);
@@ -69,6 +75,12 @@ void connection_refuse(struct connection *c, unsigned status, const char *messag
 
 /* The rest of a refused request: bytes are dropped. For the access handler when the phase is ENDING or CUT. */
 enum MHD_Result connection_discard(struct connection *c, size_t *upload_size);
+
+/*
+ * What a client whose handshake is failing said to that; NULL when none did. libmicrohttpd's own message about it names
+ * neither the client nor the reason, which is most often a CA that the API server was not told of.
+ */
+const char *connections_alert(const struct connection_set *set);
 
 /* Enforces the deadlines at `now`. Returns when the next one is due; INT64_MAX for none. */
 int64_t connections_sweep(struct connection_set *set, int64_t now);

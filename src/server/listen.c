@@ -132,6 +132,15 @@ int listen_open(const struct listen_address *address, int *fd, struct error *err
 	return 0;
 }
 
+void listen_close(int *fd)
+{
+	if (*fd < 0)
+		return;
+	shutdown(*fd, SHUT_RDWR);
+	close(*fd);
+	*fd = -1;
+}
+
 void listen_name(int fd, char out[LISTEN_NAME_MAX])
 {
 	struct sockaddr_storage storage = {0};

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* Start with {0}, and the listeners -1. */
 struct server {
@@ -117,14 +116,6 @@ static void log_stopped(const struct log *log)
 	log_end(&line);
 }
 
-/* Has the kernel refuse new connections once the threads let go of their copies. */
-static void close_listener(int *listener)
-{
-	if (*listener >= 0)
-		close(*listener);
-	*listener = -1;
-}
-
 /*
  * Ends what has begun, in the order that lets requests finish: not ready, then no new connections, then none at all.
  * The admin listener answers to the last.
@@ -133,15 +124,13 @@ static void end(struct server *s)
 {
 	if (s->has_service)
 		atomic_store(&s->service.draining, true);
-	close_listener(&s->listener);
 	for (unsigned i = 0; i < s->threads; i++)
-		if (s->workers[i].running)
-			worker_end(&s->workers[i]);
+		worker_end(&s->workers[i]);
+	listen_close(&s->listener);
 	for (unsigned i = 0; i < s->threads; i++)
 		worker_dispose(&s->workers[i]);
-	close_listener(&s->admin_listener);
-	if (s->admin.running)
-		worker_end(&s->admin);
+	worker_end(&s->admin);
+	listen_close(&s->admin_listener);
 	worker_dispose(&s->admin);
 	if (s->has_service)
 		service_dispose(&s->service);

@@ -104,6 +104,12 @@ uint64_t tls_records_at_start(gnutls_session_t session)
 	return gnutls_protocol_get_version(session) == GNUTLS_TLS1_2 ? 1 : 0;
 }
 
+const char *tls_alert(gnutls_session_t session)
+{
+	gnutls_alert_description_t alert = gnutls_alert_get(session);
+	return alert == GNUTLS_A_CLOSE_NOTIFY ? NULL : gnutls_alert_get_name(alert);
+}
+
 bool tls_send_last(gnutls_session_t session, struct str text)
 {
 	while (text.n > 0) {

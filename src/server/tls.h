@@ -47,6 +47,9 @@ uint64_t tls_records_read(gnutls_session_t session);
 /* That count right after a handshake. */
 uint64_t tls_records_at_start(gnutls_session_t session);
 
+/* What the client said was wrong (RFC 8446, 6.2), such as "CA is unknown"; NULL when it said nothing. */
+const char *tls_alert(gnutls_session_t session);
+
 /* Sends all of `text` and the notice that nothing follows. False when the connection did not take it. */
 bool tls_send_last(gnutls_session_t session, struct str text);
 

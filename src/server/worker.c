@@ -8,6 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Of stalled handshakes, looking at this many takes much less than a millisecond. */
+#define HANDSHAKES_A_MILLISECOND 16
+
 /* libmicrohttpd's own messages. Clients cause them, so that they pass the valve. */
 static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const char *format, va_list args)
 {
@@ -20,6 +23,9 @@ static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const c
 		return;
 	log_line(&line, &set->service->log, LOG_WARN, "libmicrohttpd");
 	log_str(&line, "text", str_trim(str_of(text)));
+	const char *alert = connections_alert(set);
+	if (alert != NULL)
+		log_strz(&line, "tls_alert", alert);
 	if (held > 0)
 		log_int(&line, "held_back", (long long)held);
 	log_end(&line);
@@ -59,28 +65,41 @@ int worker_init(struct worker *w, struct service *service, const struct worker_s
 		close(listener);
 		return error_set(err, ERR_IO, "libmicrohttpd cannot begin to listen; the log may say why");
 	}
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (info == NULL)
+		return error_set(err, ERR_IO, "this libmicrohttpd has no epoll");
+	w->epoll = info->epoll_fd;
 	return 0;
 }
 
-/* How long to wait for something to happen, given when the next deadline is. */
-static int wait_time(struct MHD_Daemon *daemon, int64_t now, int64_t next)
+/*
+ * How long to wait for something to happen, but not beyond `until`. libmicrohttpd 0.9.75 takes a connection in the
+ * middle of its TLS handshake for one that is ready, and would have us ask again and again; a single client that stalls
+ * there would take a whole CPU. While there are such, and the last turn brought nothing forward, it is not believed:
+ * what really arrives ends the wait at once, and what was left over from before waits for a moment.
+ */
+static int wait_time(const struct worker *w, int64_t until)
 {
+	int64_t now = service_now(), wait = until > now ? until - now : 0;
 	MHD_UNSIGNED_LONG_LONG library;
-	int64_t wait = next > now ? next - now : 0;
-	if (MHD_get_timeout(daemon, &library) == MHD_YES && library < (unsigned long long)wait)
+	if (MHD_get_timeout(w->daemon, &library) == MHD_YES && library < (unsigned long long)wait)
 		wait = (int64_t)library;
+	if (wait == 0 && until > now && w->set.handshakes > 0 && !w->set.active)
+		wait = 1 + w->set.handshakes / HANDSHAKES_A_MILLISECOND;
 	return wait < IDLE_SECONDS * 1000 ? (int)wait : IDLE_SECONDS * 1000;
 }
 
 /* Waits, and lets libmicrohttpd do what there is to do. True when anything happened. */
-static bool turn(struct worker *w, int epoll, int64_t next)
+static bool turn(struct worker *w, int64_t until)
 {
-	struct pollfd files[] = {{.fd = epoll, .events = POLLIN}, {.fd = w->wake, .events = POLLIN}};
-	int ready = poll(files, 2, wait_time(w->daemon, service_now(), next));
-	uint64_t count;
-	if (ready > 0 && files[1].revents != 0 && read(w->wake, &count, sizeof count) < 0)
-		ready = 0;
-	MHD_run_wait(w->daemon, 0);
+	struct pollfd files[] = {{.fd = w->epoll, .events = POLLIN}, {.fd = w->wake, .events = POLLIN}};
+	int ready = poll(files, 2, wait_time(w, until));
+	w->set.active = false;
+	do {
+		/* Below its limit of connections, libmicrohttpd listens again only when it is called once more. */
+		w->set.freed = false;
+		MHD_run_wait(w->daemon, 0);
+	} while (w->set.freed);
 	return ready > 0;
 }
 
@@ -96,22 +115,24 @@ static int64_t next_sweep(const struct schedule *s)
 	return soon < s->due ? soon : s->due;
 }
 
-static void serve(struct worker *w, int epoll)
+static void serve(struct worker *w)
 {
 	struct schedule schedule = {.due = INT64_MAX};
 	while (!atomic_load(&w->ending)) {
-		schedule.changed |= turn(w, epoll, next_sweep(&schedule));
+		schedule.changed |= turn(w, next_sweep(&schedule));
 		int64_t now = service_now();
-		if (now < next_sweep(&schedule))
-			continue;
-		schedule = (struct schedule){.swept = now, .due = connections_sweep(&w->set, now)};
+		if (now >= next_sweep(&schedule))
+			schedule = (struct schedule){.swept = now, .due = connections_sweep(&w->set, now)};
 	}
 }
 
 /* Lets what is under way finish, until `end`; after that, clients may still read their refusal. */
-static void drain(struct worker *w, int epoll)
+static void drain(struct worker *w)
 {
 	int64_t end = service_now() + DRAIN_SECONDS * 1000, last = end + LINGER_SECONDS * 1000;
+	uint64_t count;
+	ssize_t cleared = read(w->wake, &count, sizeof count);
+	(void)cleared;
 	int listener = MHD_quiesce_daemon(w->daemon);
 	if (listener >= 0)
 		close(listener);
@@ -120,16 +141,14 @@ static void drain(struct worker *w, int epoll)
 		connections_drain(&w->set, now);
 		if (now >= end)
 			connections_end(&w->set, now);
-		turn(w, epoll, now + SWEEP_MILLISECONDS);
+		turn(w, now + SWEEP_MILLISECONDS);
 	}
 }
 
 static void *run(void *worker)
 {
-	struct worker *w = worker;
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	serve(w, info->epoll_fd);
-	drain(w, info->epoll_fd);
+	serve(worker);
+	drain(worker);
 	return NULL;
 }
 
@@ -146,8 +165,8 @@ void worker_end(struct worker *w)
 {
 	static const uint64_t one = 1;
 	atomic_store(&w->ending, true);
-	/* Fails only when it was called 2^64 times. */
-	ssize_t written = w->daemon != NULL ? write(w->wake, &one, sizeof one) : 0;
+	/* It fails only where there is no thread to wake. */
+	ssize_t written = w->running ? write(w->wake, &one, sizeof one) : 0;
 	(void)written;
 }
 

@@ -8,6 +8,7 @@
 struct worker {
 	struct connection_set set;
 	struct MHD_Daemon *daemon;
+	int epoll;              /* the daemon's; ready when it has something to do */
 	int wake;               /* an eventfd: `ending` has changed */
 	atomic_bool ending;
 	bool running;

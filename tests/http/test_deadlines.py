@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Slow clients: a request has its time from its first byte to its last, an idle connection has much more."""
+import contextlib
 import json
 import socket
 import ssl
@@ -70,6 +71,30 @@ class Slow(harness.TestCase):
             self.assertGreaterEqual(time.monotonic() - began, DEADLINE * 0.9)
             self.assertLess(time.monotonic() - began, LATE)
 
+    def client_hello(self):
+        """What a client sends first, and then it waits for the server."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = self.server.context().wrap_bio(incoming, outgoing, server_hostname='localhost')
+        with self.assertRaises(ssl.SSLWantReadError):
+            client.do_handshake()
+        return outgoing.read()
+
+    def test_stalled_handshakes_take_no_cpu(self):
+        hello = self.client_hello()
+        self.server.wait_metric('connhook_connections', 0)
+        before = self.server.metric('process_cpu_seconds_total')
+        began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.server.connect()) for _ in range(20)]
+            for s in sockets:
+                s.sendall(hello)
+            for s in sockets:
+                read_all(s)
+        took = time.monotonic() - began
+        self.assertGreaterEqual(took, DEADLINE * 0.9)
+        self.assertLess(took, LATE)
+        self.assertLess(self.server.metric('process_cpu_seconds_total') - before, took / 2)
+
     def after_continue(self):
         with self.server.tls() as s:
             began = time.monotonic()
@@ -88,21 +113,18 @@ class Slow(harness.TestCase):
                  lambda: self.stall(FULL[:-10]),
                  lambda: self.stall(head('/mutate', None, 'Transfer-Encoding: chunked') + b'5\r\n{'),
                  lambda: self.stall(b'P', lambda: self.server.tls(tls_1_2)),
+                 lambda: self.stall(b'GET /healthz HTTP/1.1\r\n', self.server.admin),
+                 lambda: self.stall(b'G', self.server.admin),
+                 lambda: self.second(b'P'),
+                 lambda: self.second(FULL[:-1]),
+                 lambda: self.handshake(b''),
+                 lambda: self.handshake(b'\x16\x03\x01\x02\x00\x01\x00\x01'),
                  self.after_continue)
 
     def test_trickles(self):
-        together(lambda: self.trickle(FULL), lambda: self.trickle(BODY, before=head('/mutate', len(BODY))))
-
-    def test_admin(self):
-        together(lambda: self.stall(b'GET /healthz HTTP/1.1\r\n', self.server.admin),
-                 lambda: self.stall(b'G', self.server.admin),
+        together(lambda: self.trickle(FULL),
+                 lambda: self.trickle(BODY, before=head('/mutate', len(BODY))),
                  lambda: self.trickle(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', self.server.admin))
-
-    def test_the_second_request_has_a_deadline_of_its_own(self):
-        together(lambda: self.second(b'P'), lambda: self.second(FULL[:-1]))
-
-    def test_handshakes(self):
-        together(lambda: self.handshake(b''), lambda: self.handshake(b'\x16\x03\x01\x02\x00\x01\x00\x01'))
 
     def test_a_client_that_does_not_take_its_answer(self):
         """The uid comes back, and is larger than what fits between the two."""

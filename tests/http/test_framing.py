@@ -52,15 +52,16 @@ class Refused(harness.TestCase):
         self.assertNotIn(b'smuggled', answer)
 
     def test_transfer_encodings(self):
-        for value in ('gzip', 'identity', 'gzip, chunked', 'chunked, chunked', 'chunked, identity', 'xchunked', 'chunked;a=b',
-                      '"chunked"', '', '\x0bchunked'):
+        for value in ('gzip', 'identity', 'gzip, chunked', 'chunked, chunked', 'chunked, identity', 'xchunked',
+                      'chunked;a=b', '"chunked"', '', '\x0bchunked'):
             with self.subTest(value):
                 self.refuse(request('Transfer-Encoding: ' + value, body=b'0\r\n\r\n'))
         self.refuse(request('Transfer-Encoding: chunked', 'Transfer-Encoding: identity', body=b'0\r\n\r\n'))
         self.refuse(request('Transfer-Encoding: chunked', body=b'0\r\n\r\n', version='HTTP/1.0'))
 
     def test_folded_framing(self):
-        for line in ('Transfer-Encoding:\r\n chunked', 'Transfer-Encoding: chun\r\n\tked', 'transfer-encoding:\r\n  chunked'):
+        for line in ('Transfer-Encoding:\r\n chunked', 'Transfer-Encoding: chun\r\n\tked',
+                     'transfer-encoding:\r\n  chunked'):
             with self.subTest(line):
                 self.refuse(request('Content-Length: 5', line, body=b'0\r\n\r\n'))
         self.refuse(request('Content-Length: 1\r\n 0', body=BODY))
@@ -77,8 +78,8 @@ class Refused(harness.TestCase):
                 self.refuse(request('Content-Length: 0', line), ours=False)
 
     def test_chunks(self):
-        for chunk in (b'g\r\n', b'-1\r\n', b'+5\r\nhello\r\n0\r\n\r\n', b'0x5\r\nhello\r\n0\r\n\r\n', b'\r\n\r\n', b'5 \r\nhello\r\n0\r\n\r\n',
-                      b'5\r\nhelloXX\r\n', b';a\r\n'):
+        for chunk in (b'g\r\n', b'-1\r\n', b'+5\r\nhello\r\n0\r\n\r\n', b'0x5\r\nhello\r\n0\r\n\r\n', b'\r\n\r\n',
+                      b'5 \r\nhello\r\n0\r\n\r\n', b'5\r\nhelloXX\r\n', b';a\r\n'):
             with self.subTest(chunk):
                 self.refuse(request('Transfer-Encoding: chunked', body=chunk), ours=False)
         with self.server.tls() as s:
@@ -86,8 +87,8 @@ class Refused(harness.TestCase):
             self.assertTrue(read_all(s).startswith(b'HTTP/1.1 413 '))
 
     def test_request_lines(self):
-        for line in (b'POST /mutate', b'POST  HTTP/1.1', b'POST /mutate x HTTP/1.1', b'\x00\x01\x02', b'HTTP/1.1', b'POST /mutate HTTP/2.0',
-                     b'POST /mutate HTTP/1.1 x', b'POST\t/mutate\tHTTP/1.1'):
+        for line in (b'POST /mutate', b'POST  HTTP/1.1', b'POST /mutate x HTTP/1.1', b'\x00\x01\x02', b'HTTP/1.1',
+                     b'POST /mutate HTTP/2.0', b'POST /mutate HTTP/1.1 x', b'POST\t/mutate\tHTTP/1.1'):
             with self.subTest(line), self.server.tls() as s:
                 s.sendall(line + b'\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n' + HIDDEN)
                 answer = read_all(s)
@@ -142,7 +143,8 @@ class Taken(harness.TestCase):
     def test_chunk_extensions_and_trailers(self):
         self.assertOneRequest(request('Transfer-Encoding: chunked',
                                       body=b'%x;a=b\r\n%s\r\n0;c\r\nX-Trailer: y\r\n\r\n' % (len(BODY), BODY)))
-        self.assertOneRequest(request('Transfer-Encoding: CHUNKED', body=b'%X\r\n%s\r\n000\r\n\r\n' % (len(BODY), BODY)))
+        self.assertOneRequest(request('Transfer-Encoding: CHUNKED',
+                                      body=b'%X\r\n%s\r\n000\r\n\r\n' % (len(BODY), BODY)))
 
     def test_a_line_without_a_name_ends_the_head(self):
         with self.server.tls() as s:

@@ -17,8 +17,8 @@ from harness import BODY, WAIT, Server, head, read_response, review
 
 def run(*arguments):
     """`connhook serve` that must not get as far as serving."""
-    return subprocess.run([harness.BINARY, 'serve', *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=WAIT)
+    return subprocess.run([harness.BINARY, 'serve', *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=WAIT)
 
 
 class WrongUse(unittest.TestCase):
@@ -32,8 +32,8 @@ class WrongUse(unittest.TestCase):
     def test_help(self):
         done = run('--help')
         self.assertEqual((done.returncode, done.stderr), (0, ''))
-        for option in ('--config', '--tls-cert', '--tls-key', '--self-signed', '--listen', '--admin-listen', '--threads',
-                       '--request-timeout', '--log-format', '--log-level', '--help'):
+        for option in ('--config', '--tls-cert', '--tls-key', '--self-signed', '--listen', '--admin-listen',
+                       '--threads', '--request-timeout', '--log-format', '--log-level', '--help'):
             self.assertIn(option, done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.split('\n'))), 100)
 
@@ -101,8 +101,8 @@ class Starts(unittest.TestCase):
             self.assertEqual(cas[0], cas[1])
             # The same pair, by its files.
             process = subprocess.Popen(
-                [harness.BINARY, 'serve', '--tls-cert', directory + '/tls.crt', '--tls-key', directory + '/tls.key', '--listen',
-                 '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'], stderr=subprocess.PIPE, text=True)
+                [harness.BINARY, 'serve', '--tls-cert', directory + '/tls.crt', '--tls-key', directory + '/tls.key',
+                 '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'], stderr=subprocess.PIPE, text=True)
             port = int(re.search(r'tls=127\.0\.0\.1:(\d+)', process.stderr.readline()).group(1))
             context = ssl.create_default_context(cafile=directory + '/ca.crt')
             with socket.create_connection(('127.0.0.1', port), WAIT) as raw:
@@ -135,9 +135,9 @@ class Log(unittest.TestCase):
         with Server() as server:
             server.post('/mutate', json.dumps(review(uid='u-log')).encode())
             line = server.wait_log('uid=u-log')
-            self.assertRegex(line, r'^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=info msg=admission webhook=mutate ')
-            for field in ('operation=CREATE', 'group=apps', 'kind=Deployment', 'namespace=tenant-a', 'name=identity-service',
-                          'user=tenant', 'decision=patched', 'bindings=db', 'dry_run=false'):
+            self.assertRegex(line, r'^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=info msg=admission ')
+            for field in ('webhook=mutate', 'operation=CREATE', 'group=apps', 'kind=Deployment', 'namespace=tenant-a',
+                          'name=identity-service', 'user=tenant', 'decision=patched', 'bindings=db', 'dry_run=false'):
                 self.assertIn(' %s ' % field, line)
             self.assertRegex(line, r' duration=\d+\.\d{6}$')
 
@@ -154,7 +154,8 @@ class Log(unittest.TestCase):
             json.loads(line)
 
     def test_nothing_done_is_for_debug(self):
-        skipped = json.dumps(review(uid='u-skip', operation='DELETE', oldObject=harness.DEPLOYMENT, object=None)).encode()
+        deleted = review(uid='u-skip', operation='DELETE', oldObject=harness.DEPLOYMENT, object=None)
+        skipped = json.dumps(deleted).encode()
         for level, shown in (('info', False), ('debug', True)):
             with Server('--log-level', level) as server:
                 server.post(body=skipped)

@@ -100,10 +100,11 @@ class Server:
     def wait_log(self, pattern):
         """The first line of the log that holds the pattern."""
         def find():
-            return next((line for line in self.lines if line is None or re.search(pattern, line)), False)
+            return next((line for line in self.lines if line is not None and re.search(pattern, line)), None)
         with self.changed:
-            found = self.changed.wait_for(find, WAIT)
-        if not found:
+            self.changed.wait_for(lambda: find() is not None or None in self.lines, WAIT)
+            found = find()
+        if found is None:
             raise AssertionError('no line with %r in the log:\n%s' % (pattern, self.log()))
         return found
 
@@ -296,4 +297,7 @@ def main():
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         sys.exit('usage: %s PATH_TO_CONNHOOK [TEST]...' % sys.argv[0])
     BINARY = os.path.abspath(sys.argv.pop(1))
-    unittest.main()
+    result = unittest.main(exit=False).result
+    failed = len(result.failures) + len(result.errors)
+    print('%d passed, %d failed' % (max(result.testsRun - failed, 0), failed), flush=True)
+    sys.exit(0 if result.wasSuccessful() else 1)
