@@ -70,8 +70,8 @@ static int read_list_parameter(struct loader *l, const struct yaml_node *mapping
 		return rc;
 	for (const struct yaml_node *c = list->valid ? node->first : NULL; c != NULL; c = c->next)
 		if (!list->valid(c->text))
-			return reader_fail(l, c, "\"%.*s\" cannot stand in %s; expected %s", STR_ARG(reader_quote(c->text)), list->key,
-					   list->expected);
+			return reader_fail(l, c, "\"%.*s\" cannot stand in %s; expected %s",
+					   STR_ARG(reader_quote(c->text)), list->key, list->expected);
 	return join(l, extend ? &list->names : &none, &read, out);
 }
 
@@ -126,7 +126,8 @@ static int read_exempt_labels(struct loader *l, const struct yaml_node *exempt, 
 	if (labels->kind != YAML_MAPPING)
 		return reader_wrong_kind(l, labels, "labels", "a mapping of labels to values");
 	if (labels->first == NULL)
-		return reader_fail(l, labels, "labels is empty, which would exempt every object; name a label, or remove the key");
+		return reader_fail(l, labels,
+				   "labels is empty, which would exempt every object; name a label, or remove the key");
 	for (const struct yaml_node *m = labels->first; m != NULL; m = m->next)
 		if (m->kind != YAML_STRING)
 			return reader_wrong_kind(l, m, "a label's value", "a string: put it in quotes");

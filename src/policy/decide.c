@@ -96,8 +96,8 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 }
 
 /* Takes over what a rule has found; what the old object had already only warns. */
-static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden, const struct violations *found,
-		   const struct violations *old)
+static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden,
+		   const struct violations *found, const struct violations *old)
 {
 	const struct str *before = old != NULL && found->count > 0 ? violation_identities(old) : NULL;
 	for (size_t i = 0; i < found->count; i++) {

@@ -67,7 +67,7 @@ struct watched {
 	bool cluster;
 };
 
-/* Number `index` of what a rule in force looks at: the groups of its kinds, then its resources. False behind the last. */
+/* Number `index` of what a rule in force looks at: the groups of its kinds, its resources. False behind the last. */
 static bool watched_at(const struct config *config, enum rule_id id, size_t index, struct watched *out)
 {
 	const struct rule_config *rule = &config->rules[id];

@@ -27,6 +27,9 @@ struct rule_list {
 	const char *expected;           /* what `valid` accepts, for a sentence */
 };
 
+/* The initializer of a struct names that is a whole array. */
+#define RULE_NAMES(array) {(array), sizeof(array) / sizeof(array)[0]}
+
 /* Objects that a rule reads, beside workloads and those of its `kinds`: what the API server must be told to send. */
 struct rule_resource {
 	const char *group, *resource; /* the plural; "*": all of the group. group is NULL behind the last */

@@ -25,8 +25,8 @@ static struct str shown(struct arena *arena, const struct json *value)
 }
 
 /* A field that, where it is present, must hold exactly `wanted`. */
-static void check_field(const struct rule_context *context, const struct json *value, const char *field, struct str wanted,
-			const char *because, struct violations *found)
+static void check_field(const struct rule_context *context, const struct json *value, const char *field,
+			struct str wanted, const char *because, struct violations *found)
 {
 	if (json_kind(value) == JSON_ABSENT || json_kind(value) == JSON_NULL || str_eq(json_string(value), wanted))
 		return;
@@ -48,8 +48,8 @@ static void check_name(struct str name, struct violations *found)
 	}
 	if (!name_is_dns1035(name))
 		violation_add(found, field, STR("name:form"),
-			      "found \"%.*s\" (%zu characters); expected at most %d lower-case letters, digits and -, beginning with "
-			      "a letter, because a Service carries the claim's name; choose such a name",
+			      "found \"%.*s\" (%zu characters); expected at most %d lower-case letters, digits and -, beginning "
+			      "with a letter, because a Service carries the claim's name; choose such a name",
 			      STR_ARG(str_utf8_cut(name, NAME_SUBDOMAIN_MAX)), name.n, NAME_LABEL_MAX);
 }
 

@@ -153,7 +153,7 @@ static struct str expected_path(const struct rule_context *context, bool find)
 
 /* ---- violations ---- */
 
-/* The pattern of all sentences here, once for every path. */
+/* Reports a path that the source may not use. */
 static void check_path(const struct source *s, struct str path, struct str field, bool find)
 {
 	const struct names *lists = s->context->rule->lists;
@@ -165,29 +165,30 @@ static void check_path(const struct source *s, struct str path, struct str field
 	if (has_placeholder(path)) {
 		violation_add(s->found, field, identity,
 			      "found \"%.*s\", in which the placeholder " PLACEHOLDER " still stands; expected the name of an "
-			      "environment; an overlay is missing: build the environment's (kustomize build overlays/<env>), not the base",
+			      "environment; an overlay is missing: build the environment's (kustomize build overlays/<env>), not "
+			      "the base",
 			      STR_ARG(shown));
 		return;
 	}
 	if (!is_path(path)) {
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\"; expected \"%.*s\", of letters, digits, - _ and dots; write the whole path, beginning "
-			      "with a slash",
+			      "found \"%.*s\"; expected \"%.*s\", of letters, digits, - _ and dots; write the whole path, "
+			      "beginning with a slash",
 			      STR_ARG(shown), STR_ARG(expected));
 		return;
 	}
 	bool shared = path_fits_any(&lists[SHARED_PATHS], path, find);
 	if (shared && s->kind->push)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a shared path, which all may read and none may write; expected \"%.*s\" of the service's "
-			      "own; write there, or ask the platform team to share the value",
+			      "found \"%.*s\", a shared path, which all may read and none may write; expected \"%.*s\" of the "
+			      "service's own; write there, or ask the platform team to share the value",
 			      STR_ARG(shown), STR_ARG(expected));
 	if (shared)
 		return;
 	if (path_fits_any(&lists[PLATFORM_PATHS], path, find)) {
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of the platform; expected \"%.*s\" of the service's own; ask the platform team for "
-			      "the value, or for a shared path",
+			      "found \"%.*s\", a path of the platform; expected \"%.*s\" of the service's own; ask the platform "
+			      "team for the value, or for a shared path",
 			      STR_ARG(shown), STR_ARG(expected));
 		return;
 	}
@@ -195,8 +196,9 @@ static void check_path(const struct source *s, struct str path, struct str field
 	int owner = path_owner(&lists[SERVICE_PATHS], path, find, s->name, &service);
 	if (owner == 0)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of service \"%.*s\"; expected \"%.*s\", where \"%.*s\" is <service> or begins "
-			      "with <service>-; %s a path of its own service, or, if that is \"%.*s\", name the %.*s \"%.*s-...\"",
+			      "found \"%.*s\", a path of service \"%.*s\"; expected \"%.*s\", where \"%.*s\" is <service> or "
+			      "begins with <service>-; %s a path of its own service, or, if that is \"%.*s\", name the %.*s "
+			      "\"%.*s-...\"",
 			      STR_ARG(shown), STR_ARG(service), STR_ARG(expected), STR_ARG(s->name), verb, STR_ARG(service),
 			      STR_ARG(s->context->request->kind), STR_ARG(service));
 	else if (owner < 0)
@@ -236,8 +238,8 @@ static void check_find(const struct source *s, const struct json *find, struct s
 		check_path(s, path, field, true);
 	else
 		violation_add(s->found, field, text_of(s->context->arena, find),
-			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where \"%.*s\" is <service> "
-			      "or begins with <service>-; add it",
+			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where \"%.*s\" is "
+			      "<service> or begins with <service>-; add it",
 			      STR_ARG(s->expected_find), STR_ARG(s->name));
 }
 
@@ -267,8 +269,8 @@ static void check_push(const struct source *s)
 	index = 0;
 	for (const struct json *e = json_first(json_getz(s->spec, "dataTo")); e != NULL; e = json_next(e), index++)
 		violation_add(s->found, arena_fmt(arena, "%.*s.dataTo[%zu]", STR_ARG(s->field), index), text_of(arena, e),
-			      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read here; "
-			      "list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
+			      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read "
+			      "here; list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
 			      STR_ARG(s->expected));
 }
 
@@ -361,7 +363,7 @@ static bool is_plain_pattern(struct str pattern)
 #define PLAIN_PATTERN "a path such as /zerotouch/*/shared/**, with ** only at its end"
 
 static const struct rule_resource resources[] = {
-	{GROUP, "externalsecrets", false},	{GROUP, "pushsecrets", false}, {GROUP, "clusterexternalsecrets", true},
+	{GROUP, "externalsecrets", false}, {GROUP, "pushsecrets", false}, {GROUP, "clusterexternalsecrets", true},
 	{GROUP, "clusterpushsecrets", true}, {NULL, NULL, false},
 };
 
@@ -371,11 +373,8 @@ const struct rule rule_external_secret_path = {
 	.check = check,
 	.resources = resources,
 	.lists = {
-		[SERVICE_PATHS] = {"servicePaths", {service_paths, sizeof service_paths / sizeof service_paths[0]},
-				   is_service_pattern, SERVICE_PATTERN},
-		[SHARED_PATHS] = {"sharedPaths", {shared_paths, sizeof shared_paths / sizeof shared_paths[0]}, is_plain_pattern,
-				  PLAIN_PATTERN},
-		[PLATFORM_PATHS] = {"platformPaths", {platform_paths, sizeof platform_paths / sizeof platform_paths[0]},
-				    is_plain_pattern, PLAIN_PATTERN},
+		[SERVICE_PATHS] = {"servicePaths", RULE_NAMES(service_paths), is_service_pattern, SERVICE_PATTERN},
+		[SHARED_PATHS] = {"sharedPaths", RULE_NAMES(shared_paths), is_plain_pattern, PLAIN_PATTERN},
+		[PLATFORM_PATHS] = {"platformPaths", RULE_NAMES(platform_paths), is_plain_pattern, PLAIN_PATTERN},
 	},
 };

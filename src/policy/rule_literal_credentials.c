@@ -154,21 +154,21 @@ static void report(const struct rule_context *context, enum fault fault, struct 
 	struct str shown = str_utf8_cut(name, LIMIT_QUOTE), prefix = context->config->annotation_prefix;
 	if (fault == FAULT_URL)
 		violation_add(found, field, identity,
-			      "found a URL with a password in %.*s; expected no password in a manifest%s; keep the URL in a Secret, "
-			      "which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write $(VAR) for the "
-			      "password",
+			      "found a URL with a password in %.*s; expected no password in a manifest%s; keep the URL in a "
+			      "Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write "
+			      "$(VAR) for the password",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
 	else
 		violation_add(found, field, identity,
-			      "found a literal value for %.*s, by its name a credential; expected a reference to a Secret%s; keep the value "
-			      "in a Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or use "
-			      "valueFrom.secretKeyRef",
+			      "found a literal value for %.*s, by its name a credential; expected a reference to a Secret%s; keep "
+			      "the value in a Secret, which an ExternalSecret writes, and bind it with the annotation "
+			      "%.*s/bindings, or use valueFrom.secretKeyRef",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
 }
 
 /* All containers of the list but the one named `copy`. */
-static void check_containers(const struct rule_context *context, const struct json *list, const char *key, struct str copy,
-			     struct violations *found)
+static void check_containers(const struct rule_context *context, const struct json *list, const char *key,
+			     struct str copy, struct violations *found)
 {
 	size_t index = 0;
 	for (const struct json *c = json_first(list); c != NULL; c = json_next(c), index++) {
@@ -216,7 +216,7 @@ const struct rule rule_literal_credentials = {
 	.mode = MODE_ENFORCE,
 	.check = check,
 	.lists = {
-		[NAMES] = {"names", {names, sizeof names / sizeof names[0]}, is_upper, UPPER},
-		[ALLOWED_NAMES] = {"allowedNames", {allowed_names, sizeof allowed_names / sizeof allowed_names[0]}, is_upper, UPPER},
+		[NAMES] = {"names", RULE_NAMES(names), is_upper, UPPER},
+		[ALLOWED_NAMES] = {"allowedNames", RULE_NAMES(allowed_names), is_upper, UPPER},
 	},
 };

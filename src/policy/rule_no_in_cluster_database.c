@@ -14,9 +14,9 @@ enum { IMAGES, ALLOWED_IMAGES };
 /* The platform's own group, whose WebService asks by a field. */
 #define PLATFORM_GROUP "platform.bizmatters.io"
 
-#define INSTEAD                                                                                                         \
-	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it with " \
-	"the annotation "
+#define INSTEAD \
+	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it " \
+	"with the annotation "
 
 /* Group and kind globs. atlas.mongodb.com and the cloud providers' groups manage databases elsewhere: not here. */
 static const struct group_kind databases[] = {
@@ -66,16 +66,17 @@ static const struct group_kind databases[] = {
 
 /* The last part of an image's repository; with a slash, the last parts. */
 static const struct str server_images[] = {
-	STR_INIT("postgres"), STR_INIT("postgresql"), STR_INIT("postgresql-repmgr"), STR_INIT("postgis"), STR_INIT("pgvector"),
-	STR_INIT("timescaledb"), STR_INIT("timescaledb-ha"), STR_INIT("crunchy-postgres*"), STR_INIT("spilo*"),
-	STR_INIT("mysql"), STR_INIT("mysql-server"), STR_INIT("mysql/*-server"), STR_INIT("mariadb"), STR_INIT("mariadb-galera"),
-	STR_INIT("percona"), STR_INIT("percona-server"), STR_INIT("percona-server-mongodb"),
+	STR_INIT("postgres"), STR_INIT("postgresql"), STR_INIT("postgresql-repmgr"), STR_INIT("postgis"),
+	STR_INIT("pgvector"), STR_INIT("timescaledb"), STR_INIT("timescaledb-ha"), STR_INIT("crunchy-postgres*"),
+	STR_INIT("spilo*"), STR_INIT("mysql"), STR_INIT("mysql-server"), STR_INIT("mysql/*-server"), STR_INIT("mariadb"),
+	STR_INIT("mariadb-galera"), STR_INIT("percona"), STR_INIT("percona-server"), STR_INIT("percona-server-mongodb"),
 	STR_INIT("percona-xtradb-cluster"), STR_INIT("mongo"), STR_INIT("mongodb"), STR_INIT("mongodb-sharded"),
 	STR_INIT("mongodb-*-server"), STR_INIT("cockroach"), STR_INIT("cassandra"), STR_INIT("scylla"),
 	STR_INIT("clickhouse"), STR_INIT("clickhouse-server"), STR_INIT("yugabyte"), STR_INIT("tidb"), STR_INIT("tikv"),
-	STR_INIT("mssql/server"), STR_INIT("database/express"), STR_INIT("database/free"), STR_INIT("database/enterprise"),
-	STR_INIT("oracle-free"), STR_INIT("oracle-xe"), STR_INIT("neo4j"), STR_INIT("couchdb"), STR_INIT("couchbase"),
-	STR_INIT("arangodb"), STR_INIT("influxdb"), STR_INIT("surrealdb"), STR_INIT("rethinkdb"), STR_INIT("ferretdb"),
+	STR_INIT("mssql/server"), STR_INIT("database/express"), STR_INIT("database/free"),
+	STR_INIT("database/enterprise"), STR_INIT("oracle-free"), STR_INIT("oracle-xe"), STR_INIT("neo4j"),
+	STR_INIT("couchdb"), STR_INIT("couchbase"), STR_INIT("arangodb"), STR_INIT("influxdb"), STR_INIT("surrealdb"),
+	STR_INIT("rethinkdb"), STR_INIT("ferretdb"),
 };
 
 /* Not servers, whatever list a configuration adds. */
@@ -86,8 +87,8 @@ static const struct str other_images[] = {
 
 /* Programs of server images that are clients: a container that runs one of them serves nothing. */
 static const char *const clients[] = {
-	"psql", "pg_dump", "pg_dumpall", "pg_restore", "pg_isready", "createdb", "dropdb", "mysql", "mysqldump", "mysqladmin",
-	"mariadb", "mariadb-dump", "mariadb-admin", "mongosh", "mongo", "mongodump", "mongorestore", "cqlsh",
+	"psql", "pg_dump", "pg_dumpall", "pg_restore", "pg_isready", "createdb", "dropdb", "mysql", "mysqldump",
+	"mysqladmin", "mariadb", "mariadb-dump", "mariadb-admin", "mongosh", "mongo", "mongodump", "mongorestore", "cqlsh",
 	"clickhouse-client",
 };
 
@@ -172,7 +173,7 @@ const struct rule rule_no_in_cluster_database = {
 	.kinds = databases,
 	.kind_count = sizeof databases / sizeof databases[0],
 	.lists = {
-		[IMAGES] = {.key = "images", .names = {server_images, sizeof server_images / sizeof server_images[0]}},
-		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = {other_images, sizeof other_images / sizeof other_images[0]}},
+		[IMAGES] = {.key = "images", .names = RULE_NAMES(server_images)},
+		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = RULE_NAMES(other_images)},
 	},
 };

@@ -45,8 +45,8 @@ static void check(const struct rule_context *context, struct violations *found)
 	    !names_match(&context->rule->lists[NAMES], context->name))
 		return;
 	violation_add(found, STR("metadata.name"), content(context->arena, context->object),
-		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims; expected Crossplane alone to write "
-		      "it; put own values into a Secret of another name, or ask for this one with a claim",
+		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims; expected Crossplane alone to "
+		      "write it; put own values into a Secret of another name, or ask for this one with a claim",
 		      STR_ARG(str_utf8_cut(context->name, NAME_SUBDOMAIN_MAX)));
 }
 
@@ -58,6 +58,6 @@ const struct rule rule_reserved_secret = {
 	.forbidden = true,
 	.check = check,
 	.resources = resources,
-	.exempt_users = {writers, sizeof writers / sizeof writers[0]},
-	.lists = {[NAMES] = {.key = "names", .names = {reserved, sizeof reserved / sizeof reserved[0]}}},
+	.exempt_users = RULE_NAMES(writers),
+	.lists = {[NAMES] = {.key = "names", .names = RULE_NAMES(reserved)}},
 };

@@ -42,8 +42,8 @@ static void check(const struct rule_context *context, struct violations *found)
 			      STR_ARG(str_utf8_cut(text, LIMIT_QUOTE)), source ? last : last + 2);
 	else if (source && wave > last)
 		violation_add(found, STR(FIELD), identity,
-			      "found wave %d for kind %.*s; expected wave %d or earlier, so that it is there before the workloads bound to "
-			      "it; write \"%d\"",
+			      "found wave %d for kind %.*s; expected wave %d or earlier, so that it is there before the workloads "
+			      "bound to it; write \"%d\"",
 			      wave, STR_ARG(context->request->kind), last, last);
 	else if (!source && wave <= last && is_bound(context))
 		violation_add(found, STR(FIELD), identity,
@@ -52,7 +52,9 @@ static void check(const struct rule_context *context, struct violations *found)
 			      wave, last, last + 2);
 }
 
-static const struct rule_resource resources[] = {{"external-secrets.io", "externalsecrets", false}, {NULL, NULL, false}};
+static const struct rule_resource resources[] = {
+	{"external-secrets.io", "externalsecrets", false}, {NULL, NULL, false},
+};
 
 const struct rule rule_sync_wave = {
 	.id = "sync-wave",
