@@ -30,9 +30,11 @@ PROFILES := $(wildcard src/policy/profiles/*.yaml)
 EMBEDDED := $(PROFILES:src/policy/profiles/%.yaml=$(B)/generated/profile_%.h)
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test asan e2e lint clean install golden check-tools
+.PHONY: all help deps demo test asan e2e fuzz fuzz-tools lint clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -44,6 +46,7 @@ help:
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
+	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
 	@echo 'make golden      write the expected files of tests/cases anew, to be read with git diff'
 	@echo 'make install     install to $$(DESTDIR)$$(PREFIX)/bin'
@@ -72,6 +75,15 @@ $(B)/tests/support/%: tests/support/%.c $(B)/libconnhook.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(B)/libconnhook.a $(LINK) $(LIBS)
 
+# A fuzz target without a fuzzer, which replays a corpus; and with libFuzzer.
+$(B)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(B)/libconnhook.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/fuzz -o $@ $^ $(LINK) $(LIBS)
+
+$(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libconnhook.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/fuzz -fsanitize=fuzzer -o $@ $^ $(LINK) $(LIBS)
+
 # Installs missing packages by name; without root it prints the line to run.
 PACKAGES ?= $(BUILD_PACKAGES)
 deps:
@@ -90,7 +102,7 @@ demo:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/demo/run $(B)/connhook
 
-check-tools: $(B)/connhook $(UNIT_TESTS) $(TEST_TOOLS)
+check-tools: $(B)/connhook $(UNIT_TESTS) $(TEST_TOOLS) $(REPLAYS)
 
 test:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
@@ -100,6 +112,16 @@ test:
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:
 	@$(MAKE) --no-print-directory test B=build/asan OPTIMISE="$(SANITIZE)" LINK="-fsanitize=address,undefined"
+
+# libFuzzer, each target FUZZ_SECONDS long. For a campaign: make fuzz FUZZ_SECONDS=3600
+FUZZ_SECONDS ?= 20
+FUZZ = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(LINT_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 fuzz-tools B=build/fuzz CC=$(CLANG) OPTIMISE="$(FUZZ)" LINK="-fsanitize=address,undefined"
+	@$(PYTHON) tests/fuzz/fuzz.py --build build/fuzz --seconds $(FUZZ_SECONDS)
+
+fuzz-tools: $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%) $(B)/tests/support/decide_pipe $(B)/connhook
 
 # A real API server: built from Debian's source package once, then started as plain processes.
 e2e:
