@@ -120,7 +120,7 @@ def check_own_header_first(path, text):
 
 
 def check_guard(path, text):
-    name = path[len('src/'):] if path.startswith('src/') else path
+    name = re.sub(r'^(src|tests)/', '', path)
     guard = re.sub(r'[^A-Z0-9]', '_', name.upper())
     short = re.sub(r'^([A-Z0-9]+)_\1_', r'\1_', guard)  # pki/pki_names.h: PKI_NAMES_H will do
     directives = re.findall(r'^#.*', CODE.sub(blank, text), re.M)
