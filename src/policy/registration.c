@@ -3,6 +3,7 @@
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 #include "kube/workload.h"
+#include "policy/cel.h"
 #include "policy/rule.h"
 
 #include <string.h>
@@ -176,74 +177,6 @@ static void write_namespace_selector(struct json_writer *w, const struct config 
 	jw_object_end(w);
 }
 
-/* A string literal of CEL: JSON's form is one. */
-static void cel_string(struct buf *out, struct str s)
-{
-	json_write_string(out, s);
-}
-
-/* A CEL expression: does `subject` match the glob? */
-static void cel_glob(struct buf *out, const char *subject, struct str glob)
-{
-	struct str head = {glob.p, glob.n > 0 ? glob.n - 1 : 0};
-	if (!str_is_glob(glob)) {
-		buf_fmt(out, "%s == ", subject);
-		cel_string(out, glob);
-	} else if (glob.p[glob.n - 1] == '*' && !str_is_glob(head)) {
-		buf_fmt(out, "%s.startsWith(", subject);
-		cel_string(out, head);
-		buf_addc(out, ')');
-	} else {
-		buf_fmt(out, "%s.matches(\"^", subject);
-		for (size_t i = 0; i < glob.n; i++) {
-			if (glob.p[i] == '*' || glob.p[i] == '?')
-				buf_addz(out, glob.p[i] == '*' ? ".*" : ".");
-			else if (glob.p[i] == '.' || glob.p[i] == '$' || glob.p[i] == '+' || glob.p[i] == '(' || glob.p[i] == ')' ||
-				 glob.p[i] == '[' || glob.p[i] == '^' || glob.p[i] == '{' || glob.p[i] == '|')
-				buf_fmt(out, "[%s%c]", glob.p[i] == '^' ? "\\\\" : "", glob.p[i]);
-			else
-				buf_addc(out, glob.p[i]);
-		}
-		buf_addz(out, "$\")");
-	}
-}
-
-/* A CEL expression in brackets: does `subject` match any glob of the list? */
-static void cel_any_of(struct buf *out, const char *subject, const struct names *globs)
-{
-	buf_addc(out, '(');
-	for (size_t i = 0; i < globs->count; i++) {
-		buf_addz(out, i > 0 ? " || " : "");
-		cel_glob(out, subject, globs->items[i]);
-	}
-	buf_addz(out, globs->count > 0 ? ")" : "false)");
-}
-
-/* A condition whose expression is `text`, which is freed. */
-static void write_built_condition(struct json_writer *w, const char *name, struct buf *text)
-{
-	jw_object(w);
-	jw_memberz(w, "name", name);
-	jw_member(w, "expression", buf_str(text));
-	jw_object_end(w);
-	if (text->error != 0)
-		w->out->error = text->error;
-	buf_free(text);
-}
-
-/* A condition that no glob of the list matches `subject`, or that `unless` holds. */
-static void write_none_of(struct json_writer *w, const char *name, const char *unless, const char *subject,
-			  const struct names *globs)
-{
-	struct buf text;
-	if (globs->count == 0)
-		return;
-	buf_init(&text, w->out->limit);
-	buf_fmt(&text, "%s!", unless);
-	cel_any_of(&text, subject, globs);
-	write_built_condition(w, name, &text);
-}
-
 /* Of Secrets, connhook gets only those whose names it judges: the others are nobody's business. */
 static void write_reserved(struct json_writer *w, const struct config *config)
 {
@@ -256,15 +189,7 @@ static void write_reserved(struct json_writer *w, const struct config *config)
 			"(has(object.metadata.name) && ");
 	cel_any_of(&text, "object.metadata.name", &rule->lists[0]); /* its names */
 	buf_addc(&text, ')');
-	write_built_condition(w, "reserved-secret", &text);
-}
-
-static void write_condition(struct json_writer *w, const char *name, const char *expression)
-{
-	jw_object(w);
-	jw_memberz(w, "name", name);
-	jw_memberz(w, "expression", expression);
-	jw_object_end(w);
+	cel_built_condition(w, "reserved-secret", &text);
 }
 
 /* The annotations of one place, of the new or the old object, have a key under the prefix. */
@@ -313,7 +238,7 @@ static void write_annotated(struct json_writer *w, const struct config *config)
 		cel_annotated(&text, "oldObject", places[i], config->annotation_prefix);
 	}
 	buf_addz(&text, "))");
-	write_built_condition(w, "annotated", &text);
+	cel_built_condition(w, "annotated", &text);
 }
 
 /* Conditions under which connhook would do nothing keep the API server from calling (CEL, Kubernetes 1.30). */
@@ -323,15 +248,7 @@ static void write_conditions(struct json_writer *w, const struct config *config,
 		return;
 	jw_key(w, "matchConditions");
 	jw_array(w);
-	write_condition(w, "not-deleting", "!has(object.metadata.deletionTimestamp)");
-	write_condition(w, "not-owned",
-			"!(request.kind.kind == \"ReplicaSet\" && has(object.metadata.ownerReferences)) && "
-			"!(request.kind.kind == \"Job\" && has(object.metadata.ownerReferences) && "
-			"object.metadata.ownerReferences.exists(o, o.kind == \"CronJob\"))");
-	/* What lives in no namespace has none in its request. */
-	write_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",
-		      &config->exempt_namespaces);
-	write_none_of(w, "not-exempt-user", "", "request.userInfo.username", &config->exempt_users);
+	cel_conditions(w, config);
 	if (mutating)
 		write_annotated(w, config);
 	else

@@ -1,0 +1,101 @@
+#include "policy/cel.h"
+
+#include <string.h>
+
+/* JSON's form of a string is one of CEL's. */
+void cel_string(struct buf *out, struct str s)
+{
+	json_write_string(out, s);
+}
+
+void cel_pattern(struct buf *out, struct str glob, const char *any)
+{
+	for (size_t i = 0; i < glob.n; i++) {
+		char c = glob.p[i];
+		if (c == '*' || c == '?')
+			buf_fmt(out, "%s%s", any, c == '*' ? "*" : "");
+		else if (c != '\0' && strchr(".$+()[^{|\\", c) != NULL)
+			buf_fmt(out, "[%s%c]", c == '^' || c == '\\' ? "\\" : "", c);
+		else
+			buf_addc(out, c);
+	}
+}
+
+void cel_glob(struct buf *out, const char *subject, struct str glob)
+{
+	struct str head = {glob.p, glob.n > 0 ? glob.n - 1 : 0};
+	if (!str_is_glob(glob)) {
+		buf_fmt(out, "%s == ", subject);
+		cel_string(out, glob);
+	} else if (glob.p[glob.n - 1] == '*' && !str_is_glob(head)) {
+		buf_fmt(out, "%s.startsWith(", subject);
+		cel_string(out, head);
+		buf_addc(out, ')');
+	} else {
+		struct buf pattern;
+		buf_init(&pattern, out->limit);
+		buf_addc(&pattern, '^');
+		cel_pattern(&pattern, glob, ".");
+		buf_addc(&pattern, '$');
+		buf_fmt(out, "%s.matches(", subject);
+		cel_string(out, buf_str(&pattern));
+		buf_addc(out, ')');
+		if (out->error == 0)
+			out->error = pattern.error;
+		buf_free(&pattern);
+	}
+}
+
+void cel_any_of(struct buf *out, const char *subject, const struct names *globs)
+{
+	buf_addc(out, '(');
+	for (size_t i = 0; i < globs->count; i++) {
+		buf_addz(out, i > 0 ? " || " : "");
+		cel_glob(out, subject, globs->items[i]);
+	}
+	buf_addz(out, globs->count > 0 ? ")" : "false)");
+}
+
+void cel_condition(struct json_writer *w, const char *name, const char *expression)
+{
+	jw_object(w);
+	jw_memberz(w, "name", name);
+	jw_memberz(w, "expression", expression);
+	jw_object_end(w);
+}
+
+void cel_built_condition(struct json_writer *w, const char *name, struct buf *text)
+{
+	jw_object(w);
+	jw_memberz(w, "name", name);
+	jw_member(w, "expression", buf_str(text));
+	jw_object_end(w);
+	if (text->error != 0)
+		w->out->error = text->error;
+	buf_free(text);
+}
+
+void cel_none_of(struct json_writer *w, const char *name, const char *unless, const char *subject,
+		 const struct names *globs)
+{
+	struct buf text;
+	if (globs->count == 0)
+		return;
+	buf_init(&text, w->out->limit);
+	buf_fmt(&text, "%s!", unless);
+	cel_any_of(&text, subject, globs);
+	cel_built_condition(w, name, &text);
+}
+
+void cel_conditions(struct json_writer *w, const struct config *config)
+{
+	cel_condition(w, "not-deleting", "!has(object.metadata.deletionTimestamp)");
+	cel_condition(w, "not-owned",
+		      "!(request.kind.kind == \"ReplicaSet\" && has(object.metadata.ownerReferences)) && "
+		      "!(request.kind.kind == \"Job\" && has(object.metadata.ownerReferences) && "
+		      "object.metadata.ownerReferences.exists(o, o.kind == \"CronJob\"))");
+	/* What lives in no namespace has none in its request. */
+	cel_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",
+		    &config->exempt_namespaces);
+	cel_none_of(w, "not-exempt-user", "", "request.userInfo.username", &config->exempt_users);
+}
