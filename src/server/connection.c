@@ -84,21 +84,21 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 {
 	struct connection_set *set = cls;
 	set->active = true;
+	if (set->counted)
+		metrics_connection(set->service->metrics, what == MHD_CONNECTION_NOTIFY_CLOSED ? -1 : 1);
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		/* The TLS session is gone already, and the credentials may follow. */
 		connection_free(*context);
 		*context = NULL;
 		set->freed = true;
-	} else {
-		const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-		if (info == NULL)
-			return;
-		*context = connection_new(set, mhd, info->connect_fd);
-		if (*context == NULL)
-			shutdown(info->connect_fd, SHUT_RDWR);
+		return;
 	}
-	if (set->counted)
-		metrics_connection(set->service->metrics, what == MHD_CONNECTION_NOTIFY_CLOSED ? -1 : 1);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info == NULL)
+		return;
+	*context = connection_new(set, mhd, info->connect_fd);
+	if (*context == NULL)
+		shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 /* The first byte of a request has come. */

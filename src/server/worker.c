@@ -164,10 +164,10 @@ int worker_start(struct worker *w, struct error *err)
 void worker_end(struct worker *w)
 {
 	static const uint64_t one = 1;
-	atomic_store(&w->ending, true);
-	/* It fails only where there is no thread to wake. */
+	/* First this: the thread takes the event away once it has seen `ending`. */
 	ssize_t written = w->running ? write(w->wake, &one, sizeof one) : 0;
 	(void)written;
+	atomic_store(&w->ending, true);
 }
 
 void worker_dispose(struct worker *w)
