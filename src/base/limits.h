@@ -25,6 +25,8 @@
 #define LIMIT_PATCH (16 * MIB)        /* a JSON Patch before base64 */
 #define LIMIT_RESPONSE (32 * MIB)     /* an answer of the server */
 #define LIMIT_WARNING 256             /* one warning */
+#define LIMIT_WARNINGS_TAIL 48        /* of these, for saying how many more there are */
+#define LIMIT_VIOLATIONS 256          /* violations of one rule that are told apart; the rest of an object is not read */
 #define LIMIT_WARNINGS 4096           /* all warnings of one response */
 #define LIMIT_MESSAGE (8 * KIB)       /* the message of a denial */
 #define LIMIT_CAUSES 64               /* causes in one denial; the message says how many more there are */

@@ -128,6 +128,11 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static bool same_letter(char a, char b)
+{
+	return a == b || ((a ^ b) == 0x20 && ((a | 0x20) >= 'a' && (a | 0x20) <= 'z'));
+}
+
 /* The optimal string alignment distance, with three rows of the table kept. */
 size_t str_distance(struct str a, struct str b)
 {
@@ -140,7 +145,7 @@ size_t str_distance(struct str a, struct str b)
 	for (size_t i = 1; i <= a.n; i++) {
 		row[0] = i;
 		for (size_t j = 1; j <= b.n; j++) {
-			bool same = a.p[i - 1] == b.p[j - 1];
+			bool same = same_letter(a.p[i - 1], b.p[j - 1]);
 			row[j] = least(least(last[j], row[j - 1]) + 1, last[j - 1] + !same);
 			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
 				row[j] = least(row[j], before[j - 2] + 1);

@@ -24,7 +24,7 @@ static int expect_text(struct arena *arena, const struct json *parent, const cha
 	const struct json *v = json_getz(parent, key);
 	if (str_eqz(json_string(v), wanted))
 		return 0;
-	struct str was = found(arena, v);
+	struct str was = json_kind(v) == JSON_ABSENT ? STR("missing") : found(arena, v);
 	return error_set(err, ERR_INVALID, "%s is %.*s; expected \"%s\"", key, STR_ARG(was), wanted);
 }
 

@@ -114,6 +114,8 @@ static void collect(struct reader *r, const struct json *metadata, const char *w
 {
 	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
 		struct str name = own_name(r->config, json_key(a));
+		if (violations_full(&r->out->problems))
+			return;
 		if (name.p == NULL)
 			continue;
 		struct str field = arena_fmt(r->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(json_key(a)));
@@ -272,6 +274,12 @@ static void read_migration(struct reader *r)
 		w->migrate_from = str_trim(r->values[KEY_MIGRATE_FROM]);
 		w->migrate_from_field = r->fields[KEY_MIGRATE_FROM];
 	}
+	static const enum key options[] = {KEY_MIGRATE_IMAGE, KEY_MIGRATE_FROM, KEY_MIGRATE_POSITION};
+	for (size_t i = 0; i < 3 && r->values[KEY_MIGRATE].p == NULL; i++)
+		if (r->values[options[i]].p != NULL)
+			violation_add(&w->warnings, r->fields[options[i]], STR("no-effect"),
+				      "annotation %.*s/%s has no effect without %.*s/migrate", STR_ARG(r->config->annotation_prefix),
+				      key_names[options[i]], STR_ARG(r->config->annotation_prefix));
 	struct str position = r->values[KEY_MIGRATE_POSITION];
 	w->migrate_first = str_eqz(position, "first");
 	if (position.p != NULL && !w->migrate_first && !str_eqz(position, "last"))
@@ -328,12 +336,12 @@ static void read_bindings(struct reader *r, struct str namespace)
 void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
 		      struct str namespace, struct wishes *out)
 {
-	*out = (struct wishes){.problems.arena = arena};
+	*out = (struct wishes){.problems.arena = arena, .warnings.arena = arena};
 	struct reader r = {.arena = arena, .config = config, .workload = workload, .out = out};
 	collect(&r, workload->metadata, "", "", false);
 	collect(&r, workload->template_metadata, workload->kind->template_field, ".", true);
 	if (read_opt_out(&r)) {
-		*out = (struct wishes){.opted_out = true, .problems.arena = arena};
+		*out = (struct wishes){.opted_out = true, .problems.arena = arena, .warnings.arena = arena};
 		return;
 	}
 	refuse_job_template(&r);

@@ -22,7 +22,7 @@ struct wishes {
 	struct str migrate_from_field;
 	struct str migrate_field;
 	bool migrate_first;
-	struct violations problems;
+	struct violations problems, warnings;
 };
 
 /* Reads the annotations of `workload` in `namespace`. Memory is the arena. */

@@ -102,6 +102,8 @@ static size_t list_read(const struct config *config, struct str list, struct str
 			return count;
 		}
 		struct element e;
+		if (violations_full(problems))
+			return count;
 		if (!element_read(config, part, field, problems, &e))
 			continue;
 		bool twice = false;

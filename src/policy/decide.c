@@ -23,7 +23,7 @@ struct call {
 	struct finding *findings;
 	size_t finding_count, finding_capacity;
 	struct str *warnings;
-	size_t warning_count, warning_capacity, warning_bytes;
+	size_t warning_count, warning_capacity, warning_bytes, warnings_dropped;
 	bool denied, forbidden;
 };
 
@@ -76,8 +76,10 @@ static void warn(struct call *c, struct str text)
 		struct str cut = str_utf8_cut(text, LIMIT_WARNING - 3);
 		text = arena_fmt(c->arena, "%.*s...", STR_ARG(cut));
 	}
-	if (c->warning_bytes + text.n > LIMIT_WARNINGS)
+	if (c->warning_bytes + text.n > LIMIT_WARNINGS - LIMIT_WARNINGS_TAIL) {
+		c->warnings_dropped++;
 		return;
+	}
 	c->warning_bytes += text.n;
 	c->warnings[c->warning_count++] = text;
 }
@@ -168,16 +170,16 @@ static void run_rule(struct call *c, enum rule_id id)
 static void open_workload(struct call *c, const struct workload_kind *kind)
 {
 	struct error err;
-	int rc = workload_open(kind, c->request.object, &c->workload, &err);
-	if (rc != 0) {
-		struct violations found = {.arena = c->arena};
-		violation_add(&found, STR(""), STR("shape"), "%s; connhook cannot read such a workload", err.text);
-		report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, NULL);
+	bool update = c->request.old_object != NULL && str_eqz(c->request.operation, "UPDATE");
+	struct error old_err;
+	if (update)
+		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &old_err) == 0;
+	c->is_workload = workload_open(kind, c->request.object, &c->workload, &err) == 0;
+	if (c->is_workload)
 		return;
-	}
-	c->is_workload = true;
-	if (c->request.old_object != NULL && str_eqz(c->request.operation, "UPDATE"))
-		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &err) == 0;
+	struct violations found = {.arena = c->arena};
+	violation_add(&found, str_of(kind->template_field), STR("shape"), "%s; connhook cannot read such a workload", err.text);
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, update && !c->has_old_workload ? &found : NULL);
 }
 
 /*
@@ -282,7 +284,7 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 	entries[count++] = (struct review_audit){"config", c->config->fingerprint};
 	if (c->out->skipped != NULL)
 		entries[count++] = (struct review_audit){"skipped", str_of(c->out->skipped)};
-	if (c->has_plan && c->plan.bindings.count > 0 && !c->denied) {
+	if (c->phase == PHASE_MUTATE && c->has_plan && c->plan.bindings.count > 0 && !c->denied) {
 		struct buf text;
 		buf_init(&text, LIMIT_ANNOTATION);
 		for (size_t i = 0; i < c->plan.bindings.count; i++)
@@ -302,9 +304,20 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 	return count;
 }
 
+/* Says how many warnings there was no room for. */
+static void count_dropped(struct call *c)
+{
+	struct str *warnings = arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
+	if (warnings == NULL || c->warnings_dropped == 0)
+		return;
+	c->warnings = warnings;
+	c->warnings[c->warning_count++] = arena_fmt(c->arena, "and %zu more warnings", c->warnings_dropped);
+}
+
 static void write_answer(struct call *c)
 {
 	struct decision *d = c->out;
+	count_dropped(c);
 	struct review_audit entries[4];
 	struct review_response response = {
 		.allowed = !c->denied,
@@ -333,7 +346,7 @@ static void write_answer(struct call *c)
 
 static void note_bindings(struct call *c)
 {
-	if (!c->has_plan || c->denied)
+	if (c->phase != PHASE_MUTATE || !c->has_plan || c->denied)
 		return;
 	size_t count = c->plan.bindings.count;
 	struct str *names = arena_array(c->arena, count, sizeof *names);

@@ -35,7 +35,7 @@ struct decision {
 	struct str patch;   /* the JSON Patch as plain text; absent when there is none */
 	const struct finding *findings;
 	size_t finding_count;
-	const struct str *bindings; /* names of the bindings whose entries are in the result */
+	const struct str *bindings; /* in the mutating phase: names of those whose entries are in the result */
 	size_t binding_count;
 	const struct str *warnings; /* as they are sent */
 	size_t warning_count;

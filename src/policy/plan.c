@@ -176,9 +176,12 @@ static bool plan_containers(struct planner *p)
 	struct group *groups = NULL;
 	size_t count = 0, capacity = 0, index = 0;
 	bool wished = p->wishes.bindings.count > 0;
+	const struct json *old = p->old != NULL ? json_first(p->old->containers) : NULL;
 	for (const struct json *c = json_first(p->workload->containers); c != NULL; c = json_next(c), index++) {
 		struct plan_container result;
 		bool selected = wished && is_selected(p, container_name(c));
+		p->old_container = old != NULL && str_eq(container_name(c), container_name(old)) ? old : NULL;
+		old = old != NULL ? json_next(old) : NULL;
 		if (!plan_container(p, c, index, selected, &result) || !group_add(p, &groups, &count, &capacity, &result))
 			return false;
 		if (c == p->model)
@@ -230,7 +233,10 @@ static bool plan_pull_secrets(struct planner *p, bool wished, struct str *record
 	*record = STR("");
 	if (desired == NULL ||
 	    !list_open(p->arena, json_pointer_join(p->arena, p->pod_pointer, str_of(key)), json_getz(p->workload->pod_spec, key),
-		       p->status.pull_secrets, json_getz(p->status.was, key), &list))
+		       plan_trusts(p, p->workload->pod_spec, p->old != NULL ? p->old->pod_spec : NULL, key)
+			       ? p->status.pull_secrets
+			       : NULL,
+		       json_getz(p->status.was, key), &list))
 		return false;
 	for (size_t i = 0; i < p->config->pull_secret_count && wished; i++) {
 		const struct pull_secret *secret = &p->config->pull_secrets[i];
@@ -376,6 +382,11 @@ static void plan_annotations(struct planner *p, const struct record *r)
 
 /* ---- the whole ---- */
 
+bool plan_trusts(const struct planner *p, const struct json *now, const struct json *old, const char *key)
+{
+	return p->old == NULL || (old != NULL && json_equal(json_getz(now, key), json_getz(old, key)));
+}
+
 /* Reads what was injected before: from the object, else from the old one. */
 static void read_status(struct planner *p, const struct workload *old)
 {
@@ -448,6 +459,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	};
 	annotations_read(arena, config, workload, namespace, &p.wishes);
 	out->problems = p.wishes.problems;
+	out->warnings = p.wishes.warnings;
 	read_status(&p, old);
 	out->skipped = why_nothing(&p);
 	if (out->skipped == NULL && out->problems.count == 0) {

@@ -151,52 +151,6 @@ static void note_desired(struct planner *p, const struct list *list, const struc
 	}
 }
 
-static void collide(struct planner *p, const struct place *at, struct str name, struct str first, struct str second)
-{
-	violation_add(&p->out->collisions, at->field,
-		      arena_fmt(p->arena, "collision:%.*s:%.*s", STR_ARG(at->name), STR_ARG(name)),
-		      "container \"%.*s\" gets %.*s from %.*s and from %.*s, and only one can win; give one of them a prefix or "
-		      "another name",
-		      STR_ARG(at->name), STR_ARG(name), STR_ARG(first), STR_ARG(second));
-}
-
-static const struct plan_variable *find_variable(const struct planner *p, struct str name)
-{
-	size_t low = 0, high = p->variable_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (str_cmp(p->variables[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < p->variable_count && str_eq(p->variables[low].name, name) ? &p->variables[low] : NULL;
-}
-
-static bool gives_env(const struct planner *p, struct str name)
-{
-	for (size_t i = 0; i < p->env_count; i++)
-		if (str_eq(p->env[i].name, name))
-			return true;
-	return false;
-}
-
-/* Variables that two bindings give, or a binding's Secret and the owner's env. */
-static void note_collisions(struct planner *p, const struct list *env, const struct place *at)
-{
-	for (size_t i = 1; i < p->variable_count; i++)
-		if (str_eq(p->variables[i - 1].name, p->variables[i].name))
-			collide(p, at, p->variables[i].name, p->variables[i - 1].source, p->variables[i].source);
-	for (size_t i = 0; i < env->count && p->variable_count > 0; i++) {
-		if (env->entries[i].ours)
-			continue;
-		struct str name = env_name(env->entries[i].value);
-		const struct plan_variable *v = find_variable(p, name);
-		if (v != NULL && !gives_env(p, name))
-			collide(p, at, name, v->source, STR("its own env"));
-	}
-}
-
 static void write_list(struct json_writer *w, const char *key, const struct json *const *values, size_t count)
 {
 	if (count == 0)
@@ -252,11 +206,13 @@ bool plan_container(struct planner *p, const struct json *container, size_t inde
 	};
 	struct list env_from, env;
 	const struct json *was = json_getz(record, "was");
+	const struct json *our_from = plan_trusts(p, container, p->old_container, "envFrom") ? record : NULL;
+	const struct json *our_env = plan_trusts(p, container, p->old_container, "env") ? record : NULL;
 	if (!list_open(arena, json_pointer_join(arena, at.pointer, STR("envFrom")), json_getz(container, "envFrom"),
-		       json_getz(record, "envFrom"), json_getz(was, "envFrom"), &env_from) ||
+		       json_getz(our_from, "envFrom"), json_getz(was, "envFrom"), &env_from) ||
 	    !list_open(arena, json_pointer_join(arena, at.pointer, STR("env")), json_getz(container, "env"),
-		       json_getz(record, "env"), json_getz(was, "env"), &env) ||
-	    !clean_residue(p, &env, json_getz(record, "env")))
+		       json_getz(our_env, "env"), json_getz(was, "env"), &env) ||
+	    !clean_residue(p, &env, json_getz(our_env, "env")))
 		return false;
 	size_t from_count = 0, own_count = 0;
 	const struct json **from = selected ? desired_env_from(p, &env_from, &from_count) : NULL;
@@ -264,7 +220,7 @@ bool plan_container(struct planner *p, const struct json *container, size_t inde
 	if (selected) {
 		note_desired(p, &env_from, p->env_from, p->env_from_count, from, from_count, &at, "envFrom");
 		note_desired(p, &env, p->env, p->env_count, own, own_count, &at, "env");
-		note_collisions(p, &env, &at);
+		plan_collisions(p, &env_from, &env, at.field, at.name);
 	}
 	out->record = record_text(p, &env_from, from, from_count, &env, own, own_count);
 	out->env_from = list_result(arena, &env_from, from, from_count, &out->env_from_count);

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 static struct json_writer start(struct buf *text)
@@ -62,7 +63,7 @@ static int by_variable(const void *a, const void *b)
 {
 	const struct plan_variable *x = a, *y = b;
 	int order = str_cmp(x->name, y->name);
-	return order != 0 ? order : str_cmp(x->source, y->source);
+	return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
 }
 
 /* Is there an entry for that Secret and prefix (envFrom), or that name (env), already? */
@@ -85,15 +86,19 @@ static void add_env_from(struct planner *p, const struct bound *b)
 		struct str name = b->binding->keys.items[k];
 		if (b->prefix.n > 0)
 			name = arena_fmt(p->arena, "%.*s%.*s", STR_ARG(b->prefix), STR_ARG(name));
-		p->variables[p->variable_count++] = (struct plan_variable){name, source};
+		p->variables[p->variable_count++] = (struct plan_variable){
+			.name = name, .source = source, .order = p->env_from_count, .secret = b->secret, .prefix = b->prefix};
 	}
 }
 
 static void add_env(struct planner *p, const struct bound *b, const struct bound_env *e)
 {
 	struct str source = arena_fmt(p->arena, "binding %.*s (env)", STR_ARG(b->label));
-	p->variables[p->variable_count++] = (struct plan_variable){e->name, source};
-	if (entry_known(p->env, p->env_count, e->name, STR("")))
+	bool known = entry_known(p->env, p->env_count, e->name, STR(""));
+	/* Of two env entries the first is injected and the second is not: the first wins. */
+	p->variables[p->variable_count++] = (struct plan_variable){
+		.name = e->name, .source = source, .order = SIZE_MAX - p->variable_count, .is_env = true};
+	if (known)
 		return;
 	p->env[p->env_count++] = (struct plan_entry){b, env_value(p, b, e), e->name, STR("")};
 }

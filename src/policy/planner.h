@@ -17,7 +17,10 @@ struct plan_entry {
 /* A variable that a binding is known to give. */
 struct plan_variable {
 	struct str name;
-	struct str source; /* for a sentence: Secret "x" (binding db) */
+	struct str source;         /* for a sentence: Secret "x" (binding db) */
+	size_t order;              /* who wins: the higher one */
+	bool is_env;               /* an env entry, not a key of an envFrom Secret */
+	struct str secret, prefix; /* of the latter */
 };
 
 /* What connhook puts into one container: kept for the status and for the migration. */
@@ -39,9 +42,10 @@ struct planner {
 	struct str pod_pointer, pod_field; /* of the pod spec */
 	struct plan_entry *env_from, *env;
 	size_t env_from_count, env_count;
-	struct plan_variable *variables; /* sorted by name */
+	struct plan_variable *variables; /* sorted by name and order */
 	size_t variable_count;
 	bool *injected;                        /* by index of the binding: a container has got its entries */
+	const struct json *old_container;      /* the old object's container beside the one that is planned; or NULL */
 	const struct json *model;              /* the container that the migration is modelled on; NULL: none */
 	struct plan_container model_result;    /* that container, as it will be */
 	struct str containers_record;          /* the status' list `injected` */
@@ -61,6 +65,16 @@ bool plan_entries(struct planner *p);
 /* Plans container `index`: its operations, findings and record. */
 bool plan_container(struct planner *p, const struct json *container, size_t index, bool selected,
 		    struct plan_container *out);
+
+/* Adds a finding for each pair of sources that give the same variables to a container. */
+void plan_collisions(struct planner *p, const struct list *env_from, const struct list *env, struct str field,
+		     struct str container);
+
+/*
+ * May connhook own entries of the list `key`, by the status? When only the old object's status tells of them, the
+ * list must be the old object's, unchanged: what a client has written anew is its own.
+ */
+bool plan_trusts(const struct planner *p, const struct json *now, const struct json *old, const char *key);
 
 /* Plans the migration container and the init containers' place. *record: name for the status, absent for none;
  * *was: see list_was. */

@@ -1,9 +1,18 @@
 #include "policy/violation.h"
 
+#include "base/limits.h"
+
 #include <stdlib.h>
+
+bool violations_full(const struct violations *v)
+{
+	return v->count >= LIMIT_VIOLATIONS;
+}
 
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 {
+	if (violations_full(v))
+		return;
 	va_list args;
 	va_start(args, format);
 	struct str message = arena_fmtv(v->arena, format, args);

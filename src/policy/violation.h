@@ -17,7 +17,10 @@ struct violations {
 	size_t count, capacity;
 };
 
-/* Adds one; the message in printf form. `field` and `identity` must live as long as the arena. */
+/* True when no more are taken: time to stop looking. */
+bool violations_full(const struct violations *v);
+
+/* Adds one, unless the list is full; the message in printf form. `field` and `identity` must live as long as the arena. */
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
