@@ -10,8 +10,8 @@ PREFIX ?= /usr/local
 
 # What Debian must have, by name: to build, and to test on top of that.
 BUILD_PACKAGES = gcc libc6-dev make pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libcjson-dev libyaml-dev
-DEMO_PACKAGES = $(BUILD_PACKAGES) curl python3 python3-yaml
-TEST_PACKAGES = $(DEMO_PACKAGES) check python3-jsonpatch openssl git
+DEMO_PACKAGES = $(BUILD_PACKAGES) curl openssl python3 python3-yaml python3-jsonpatch
+TEST_PACKAGES = $(DEMO_PACKAGES) check git patch
 LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
 
 LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
