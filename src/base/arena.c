@@ -40,8 +40,10 @@ void *arena_alloc(struct arena *a, size_t n)
 	}
 	n = (n + align - 1) / align * align;
 	struct arena_block *b = a->blocks;
-	if (b == NULL || b->size - b->used < n)
-		b = block_new(a, n > ARENA_BLOCK_SIZE ? n : ARENA_BLOCK_SIZE);
+	if (b == NULL || b->size - b->used < n) {
+		size_t size = b == NULL ? ARENA_BLOCK_FIRST : b->size < ARENA_BLOCK_SIZE / 2 ? b->size * 2 : ARENA_BLOCK_SIZE;
+		b = block_new(a, n > size ? n : size);
+	}
 	if (b == NULL) {
 		a->failed = true;
 		return NULL;

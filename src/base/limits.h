@@ -6,7 +6,8 @@
 #define MIB (1024UL * 1024UL)
 
 /* memory */
-#define ARENA_BLOCK_SIZE (16 * KIB)
+#define ARENA_BLOCK_FIRST (1 * KIB)   /* many arenas hold a few words; the next blocks are twice as large each */
+#define ARENA_BLOCK_SIZE (16 * KIB)   /* up to this */
 
 /* input */
 #define LIMIT_BODY (7 * MIB)          /* an AdmissionReview: two objects of 3 MiB and the envelope */
