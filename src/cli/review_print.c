@@ -7,163 +7,291 @@
 
 #include <string.h>
 
-static void print_title(struct buf *out, const struct review_result *r)
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define RESET "\033[0m"
+
+/* ---- what formats share ---- */
+
+bool review_remark(const struct review_result *r, size_t index, struct review_remark *out)
 {
-	buf_fmt(out, "%.*s %.*s%s%.*s", STR_ARG(r->kind), STR_ARG(r->namespace), r->namespace.n > 0 ? "/" : "",
-		STR_ARG(r->name));
+	if (index < r->finding_count) {
+		const struct finding *f = &r->findings[index].finding;
+		enum review_level level = f->mode == MODE_ENFORCE ? LEVEL_ERROR : LEVEL_WARNING;
+		*out = (struct review_remark){level, f->audited, f->rule, f->field, f->message, r->findings[index].line};
+		return true;
+	}
+	index -= r->finding_count;
+	if (index < r->advice_count) {
+		struct str text = *r->advice[index];
+		*out = (struct review_remark){LEVEL_WARNING, false, REVIEW_ADVICE, STR(""), text, r->manifest->line};
+		return true;
+	}
+	index -= r->advice_count;
+	if (index >= r->note_count)
+		return false;
+	const struct review_note *n = &r->notes[index];
+	*out = (struct review_remark){LEVEL_NOTE, false, n->id, n->field, n->message, n->line};
+	return true;
+}
+
+/* How many bytes of `s`, which is not empty, a terminal would obey: C0 and C1 characters, delete. */
+static size_t control(struct str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	if (c < ' ' || c == 0x7F)
+		return 1;
+	return c == 0xC2 && s.n > 1 && (unsigned char)s.p[1] < 0xA0 ? 2 : 0;
+}
+
+void review_add_text(struct buf *out, struct str text)
+{
+	for (size_t from = 0, i = 0; i <= text.n; i++) {
+		size_t n = i < text.n ? control(str_from(text, i)) : 0;
+		if (n == 0 && i < text.n)
+			continue;
+		buf_add(out, (struct str){text.p + from, i - from});
+		if (n > 0)
+			buf_addc(out, '?');
+		i += n > 0 ? n - 1 : 0;
+		from = i + 1;
+	}
+}
+
+void review_add_title(struct buf *out, const struct review_result *r)
+{
+	review_add_text(out, r->kind);
+	buf_addc(out, ' ');
+	review_add_text(out, r->namespace);
+	buf_addz(out, r->namespace.n > 0 ? "/" : "");
+	review_add_text(out, r->name.n > 0 ? r->name : STR("(without a name)"));
+}
+
+void review_add_place(struct buf *out, const struct review_result *r, size_t line)
+{
+	review_add_text(out, str_of(r->manifest->source));
+	buf_fmt(out, ":%zu", line);
+}
+
+void review_add_sentence(struct buf *out, const struct review_remark *remark)
+{
+	review_add_text(out, remark->field);
+	buf_addz(out, remark->field.n > 0 ? ": " : "");
+	review_add_text(out, remark->message);
 }
 
 /* ---- summary ---- */
 
-static void print_injected(struct buf *out, const struct review_result *r)
+static const char *remark_label(const struct review_remark *remark)
 {
-	const struct decision *d = &r->mutate;
-	if (d->binding_count > 0)
-		buf_addz(out, "  injected ");
-	for (size_t i = 0; i < d->binding_count; i++)
-		buf_fmt(out, "%s%.*s", i > 0 ? ", " : "", STR_ARG(d->bindings[i]));
-	if (d->skipped != NULL && !str_eqz(STR("not-a-workload"), d->skipped))
-		buf_fmt(out, "  skipped: %s", d->skipped);
+	if (remark->level == LEVEL_NOTE)
+		return "note: ";
+	if (remark->level == LEVEL_WARNING)
+		return remark->audited ? "would be denied: " : "warning: ";
+	return "";
 }
 
-static void summary_print(struct buf *out, const struct review_result *r, bool first, bool colour)
+static void add_injected(struct buf *out, const struct review_result *r)
 {
-	(void)first;
-	const char *word = !r->allowed ? "denied " : r->patched ? "patched" : "ok     ";
-	const char *paint = !r->allowed ? "\033[31m" : r->patched ? "\033[32m" : "";
-	buf_fmt(out, "%s%s%s  ", colour ? paint : "", word, colour && *paint ? "\033[0m" : "");
-	print_title(out, r);
+	for (size_t i = 0; i < r->binding_count; i++)
+		buf_fmt(out, "%s%.*s", i > 0 ? ", " : "  injected ", STR_ARG(r->bindings[i]));
+	if (r->skipped != NULL && strcmp(r->skipped, "not-a-workload") != 0)
+		buf_fmt(out, "  skipped: %s", r->skipped);
+}
+
+static void summary_print(struct buf *out, const struct review *review, const struct review_result *r)
+{
+	bool patched = r->patch.n > 0;
+	const char *word = !r->allowed ? "denied " : patched ? "patched" : "ok     ";
+	const char *paint = !review->colour ? "" : !r->allowed ? RED : patched ? GREEN : "";
+	struct review_remark remark;
+	buf_fmt(out, "%s%s%s  ", paint, word, *paint ? RESET : "");
+	review_add_title(out, r);
 	if (r->allowed)
-		print_injected(out, r);
+		add_injected(out, r);
 	buf_addc(out, '\n');
-	for (size_t i = 0; i < r->finding_count; i++)
-		if (r->findings[i].mode == MODE_ENFORCE)
-			buf_fmt(out, "         %.*s%s%.*s [%s]\n", STR_ARG(r->findings[i].field),
-				r->findings[i].field.n > 0 ? ": " : "", STR_ARG(r->findings[i].message), r->findings[i].rule);
-	for (size_t i = 0; i < r->warning_count; i++)
-		buf_fmt(out, "         warning: %.*s\n", STR_ARG(r->warnings[i]));
+	for (size_t i = 0; review_remark(r, i, &remark); i++) {
+		buf_addz(out, "         ");
+		review_add_place(out, r, remark.line);
+		buf_fmt(out, ": %s", remark_label(&remark));
+		review_add_sentence(out, &remark);
+		buf_fmt(out, " [%s]\n", remark.id);
+	}
 }
 
-static void summary_end(struct buf *out, const struct review_totals *t)
+static void summary_end(struct buf *out, const struct review *review)
 {
-	buf_fmt(out, "%zu object%s: %zu patched, %zu denied, %zu with warnings\n", t->objects, t->objects == 1 ? "" : "s",
-		t->patched, t->denied, t->warned);
+	buf_fmt(out, "%zu object%s: %zu patched, %zu denied, %zu with warnings", review->count,
+		review->count == 1 ? "" : "s", review->patched, review->denied, review->warned);
+	if (review->noted > 0)
+		buf_fmt(out, ", %zu with notes", review->noted);
+	buf_addc(out, '\n');
 }
 
 /* ---- yaml: what would be stored ---- */
 
-static void yaml_print(struct buf *out, const struct review_result *r, bool first, bool colour)
+/* Hands the object as it would be stored to `write`; a failure stays in `out`. */
+static void with_admitted(struct buf *out, const struct review_result *r,
+			  void (*write)(struct buf *out, const struct json *object))
 {
-	(void)colour;
+	struct json *admitted = NULL;
+	int rc = r->patch.n > 0 ? review_admitted(r, &admitted, NULL) : 0;
+	if (rc == 0) {
+		write(out, admitted != NULL ? admitted : r->manifest->object);
+		json_free(admitted);
+	} else {
+		buf_free(out);
+		out->error = rc;
+	}
+}
+
+static void yaml_print(struct buf *out, const struct review *review, const struct review_result *r)
+{
+	bool first = true;
 	if (!r->allowed)
 		return;
+	for (const struct review_result *before = r; first && before > review->results; before--)
+		first = !before[-1].allowed;
 	if (!first)
 		buf_addz(out, "---\n");
-	yaml_write(out, r->admitted);
+	with_admitted(out, r, yaml_write);
 }
 
 /* ---- json ---- */
 
-static const char *mode_name(enum rule_mode mode)
+static void json_begin(struct buf *out, const struct review *review)
 {
-	return mode == MODE_ENFORCE ? "enforce" : "warn";
-}
-
-static void json_begin(struct buf *out)
-{
+	(void)review;
 	buf_addz(out, "[");
 }
 
-static void json_print(struct buf *out, const struct review_result *r, bool first, bool colour)
+static void write_findings(struct json_writer *w, const struct review_result *r)
 {
-	(void)colour;
-	buf_addz(out, first ? "\n" : ",\n");
+	jw_key(w, "violations");
+	jw_array(w);
+	for (size_t i = 0; i < r->finding_count; i++) {
+		const struct finding *f = &r->findings[i].finding;
+		jw_object(w);
+		jw_memberz(w, "rule", f->rule);
+		jw_memberz(w, "mode", f->mode == MODE_ENFORCE ? "enforce" : "warn");
+		if (f->audited) {
+			jw_key(w, "audited");
+			jw_bool(w, true);
+		}
+		jw_member(w, "field", f->field);
+		jw_key(w, "line");
+		jw_int(w, (long long)r->findings[i].line);
+		jw_member(w, "message", f->message);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
+static void write_notes(struct json_writer *w, const struct review_result *r)
+{
+	jw_key(w, "notes");
+	jw_array(w);
+	for (size_t i = 0; i < r->note_count; i++) {
+		jw_object(w);
+		jw_memberz(w, "note", r->notes[i].id);
+		jw_member(w, "field", r->notes[i].field);
+		jw_key(w, "line");
+		jw_int(w, (long long)r->notes[i].line);
+		jw_member(w, "message", r->notes[i].message);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
+static void json_print(struct buf *out, const struct review *review, const struct review_result *r)
+{
+	buf_addz(out, r == review->results ? "\n" : ",\n");
 	struct json_writer w = {.out = out};
 	jw_object(&w);
 	jw_memberz(&w, "source", r->manifest->source);
+	jw_key(&w, "line");
+	jw_int(&w, (long long)r->manifest->line);
 	jw_member(&w, "kind", r->kind);
 	jw_member(&w, "namespace", r->namespace);
 	jw_member(&w, "name", r->name);
 	jw_key(&w, "allowed");
 	jw_bool(&w, r->allowed);
-	jw_key(&w, "violations");
-	jw_array(&w);
-	for (size_t i = 0; i < r->finding_count; i++) {
-		jw_object(&w);
-		jw_memberz(&w, "rule", r->findings[i].rule);
-		jw_memberz(&w, "mode", mode_name(r->findings[i].mode));
-		jw_member(&w, "field", r->findings[i].field);
-		jw_member(&w, "message", r->findings[i].message);
-		jw_object_end(&w);
-	}
-	jw_array_end(&w);
+	write_findings(&w, r);
 	jw_key(&w, "warnings");
 	jw_array(&w);
 	for (size_t i = 0; i < r->warning_count; i++)
 		jw_string(&w, r->warnings[i]);
 	jw_array_end(&w);
+	write_notes(&w, r);
 	jw_key(&w, "patch");
-	jw_raw(&w, r->patched ? r->mutate.patch : STR("[]"));
+	jw_raw(&w, r->patch.n > 0 ? r->patch : STR("[]"));
 	jw_object_end(&w);
 }
 
-static void json_end(struct buf *out, const struct review_totals *t)
+static void json_end(struct buf *out, const struct review *review)
 {
-	buf_addz(out, t->objects > 0 ? "\n]\n" : "]\n");
+	buf_addz(out, review->count > 0 ? "\n]\n" : "]\n");
 }
 
-/* ---- patch: a line for each object that is patched ---- */
+/* ---- patch ---- */
 
-static void patch_print(struct buf *out, const struct review_result *r, bool first, bool colour)
+static void patch_print(struct buf *out, const struct review *review, const struct review_result *r)
 {
-	(void)first;
-	(void)colour;
-	if (!r->allowed || !r->patched)
+	(void)review;
+	if (r->patch.n == 0)
 		return;
-	buf_add(out, r->mutate.patch);
+	buf_add(out, r->patch);
 	buf_addc(out, '\n');
 }
 
 /* ---- diff ---- */
 
-static void diff_print(struct buf *out, const struct review_result *r, bool first, bool colour)
+static void diff_print(struct buf *out, const struct review *review, const struct review_result *r)
 {
-	(void)first;
-	if (!r->allowed || !r->patched)
+	if (r->patch.n == 0)
 		return;
-	struct buf before, after, title;
+	struct buf before, after, old_name, new_name;
 	buf_init(&before, LIMIT_RESPONSE);
 	buf_init(&after, LIMIT_RESPONSE);
-	buf_init(&title, LIMIT_MESSAGE);
+	buf_init(&old_name, LIMIT_MESSAGE);
+	buf_init(&new_name, LIMIT_MESSAGE);
 	yaml_write(&before, r->manifest->object);
-	yaml_write(&after, r->admitted);
-	buf_fmt(&title, "%s ", r->manifest->source);
-	print_title(&title, r);
-	struct buf admitted;
-	buf_init(&admitted, LIMIT_MESSAGE);
-	buf_fmt(&admitted, "admitted ");
-	print_title(&admitted, r);
-	diff_unified(out, buf_str(&before), buf_str(&after), buf_str(&title), buf_str(&admitted), colour);
-	if (out->error == 0)
-		out->error = before.error != 0 ? before.error : after.error;
+	with_admitted(&after, r, yaml_write);
+	review_add_text(&old_name, str_of(r->manifest->source));
+	buf_addc(&old_name, ' ');
+	review_add_title(&old_name, r);
+	buf_addz(&new_name, "admitted ");
+	review_add_title(&new_name, r);
+	int error = before.error != 0 ? before.error : after.error;
+	if (error == 0)
+		diff_unified(out, buf_str(&before), buf_str(&after), buf_str(&old_name), buf_str(&new_name), review->colour);
+	else if (out->error == 0)
+		out->error = error;
 	buf_free(&before);
 	buf_free(&after);
-	buf_free(&title);
-	buf_free(&admitted);
+	buf_free(&old_name);
+	buf_free(&new_name);
 }
 
-static const struct review_format formats[] = {
-	{"summary", NULL, summary_print, summary_end},
-	{"yaml", NULL, yaml_print, NULL},
-	{"json", json_begin, json_print, json_end},
-	{"patch", NULL, patch_print, NULL},
-	{"diff", NULL, diff_print, NULL},
+/* ---- the table ---- */
+
+const struct review_format review_formats[] = {
+	{"summary", "a line for each object, and what is wrong with it", false, NULL, summary_print, summary_end},
+	{"yaml", "the admitted manifests, ready for kubectl apply", true, NULL, yaml_print, NULL},
+	{"json", "a list of source, line, kind, ..., allowed, violations, patch", false, json_begin, json_print, json_end},
+	{"patch", "the JSON Patch of each object that is patched, a line each", true, NULL, patch_print, NULL},
+	{"diff", "a unified diff of what is patched", true, NULL, diff_print, NULL},
+	{"github", "annotations for GitHub Actions", false, NULL, review_github_print, summary_end},
+	{"junit", "a JUnit report: GitLab, Jenkins and others show it", false, review_junit_begin, review_junit_print,
+	 review_junit_end},
+	{"sarif", "SARIF 2.1.0, for code scanning", false, review_sarif_begin, review_sarif_print, review_sarif_end},
+	{NULL, NULL, false, NULL, NULL, NULL},
 };
 
 const struct review_format *review_format_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (strcmp(formats[i].name, name) == 0)
-			return &formats[i];
+	for (const struct review_format *f = review_formats; f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return f;
 	return NULL;
 }

@@ -1,23 +1,70 @@
-/* How `connhook review` shows its results: one function a format. */
+/* How `connhook review` shows its results: one line in a table for each format. */
 #ifndef CLI_REVIEW_PRINT_H
 #define CLI_REVIEW_PRINT_H
 
 #include "cli/review_run.h"
 
-/* Counts over all results, for the formats that end with them. */
-struct review_totals {
-	size_t objects, patched, denied, warned;
+/* All that was reviewed, in the order of the input, and counts over it. */
+struct review {
+	const struct review_result *results;
+	size_t count;
+	size_t patched, denied, warned, noted;
+	bool colour; /* standard output is a terminal */
 };
 
 struct review_format {
-	const char *name;
-	/* Each may be NULL. `colour`: standard output is a terminal. */
-	void (*begin)(struct buf *out);
-	void (*print)(struct buf *out, const struct review_result *r, bool first, bool colour);
-	void (*end)(struct buf *out, const struct review_totals *totals);
+	const char *name, *says; /* a line of help */
+	bool admitted_only;      /* what is denied has no place in it, and goes to standard error */
+	/* What comes before the results, for each, and behind them. Each may be NULL. */
+	void (*begin)(struct buf *out, const struct review *review);
+	void (*print)(struct buf *out, const struct review *review, const struct review_result *r);
+	void (*end)(struct buf *out, const struct review *review);
 };
+
+/* All formats, the default first; a name of NULL ends the table. */
+extern const struct review_format review_formats[];
 
 /* The format of that name; NULL when there is none. */
 const struct review_format *review_format_find(const char *name);
+
+/* ---- what formats share ---- */
+
+/* What a line is about: a finding, advice or a note. */
+enum review_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTE };
+
+struct review_remark {
+	enum review_level level;
+	bool audited;              /* a warning that would be a denial without the configuration's `audit` */
+	const char *id;            /* of the rule or the note; "injection" for advice that comes with it */
+	struct str field, message; /* the field may be empty */
+	size_t line;
+};
+
+/* The id of remarks that are of no rule. */
+#define REVIEW_ADVICE "injection"
+
+/* The remark number `index` of a result, findings first; false behind the last. */
+bool review_remark(const struct review_result *r, size_t index, struct review_remark *out);
+
+/* Appends text that came from outside: what a terminal would obey, and line feeds, become "?". */
+void review_add_text(struct buf *out, struct str text);
+
+/* Appends "Deployment team-a/web". */
+void review_add_title(struct buf *out, const struct review_result *r);
+
+/* Appends "file.yaml:12". */
+void review_add_place(struct buf *out, const struct review_result *r, size_t line);
+
+/* Appends "field: message". */
+void review_add_sentence(struct buf *out, const struct review_remark *remark);
+
+/* The formats of other programs' reports. */
+void review_github_print(struct buf *out, const struct review *review, const struct review_result *r);
+void review_junit_begin(struct buf *out, const struct review *review);
+void review_junit_print(struct buf *out, const struct review *review, const struct review_result *r);
+void review_junit_end(struct buf *out, const struct review *review);
+void review_sarif_begin(struct buf *out, const struct review *review);
+void review_sarif_print(struct buf *out, const struct review *review, const struct review_result *r);
+void review_sarif_end(struct buf *out, const struct review *review);
 
 #endif

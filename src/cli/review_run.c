@@ -1,31 +1,71 @@
 #include "cli/review_run.h"
 
 #include "base/limits.h"
+#include "cli/review_line.h"
 #include "codec/json_patch.h"
 #include "codec/json_writer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The uid of the review that is made up here. */
 #define UID "00000000-0000-0000-0000-000000000000"
 
-static struct str group_of(struct str api_version)
+/* One manifest that is reviewed. */
+struct run {
+	struct arena *arena;
+	const struct review_settings *settings;
+	struct review_result *result;
+	struct str version;
+	const struct json *object; /* as the next call gets it */
+	struct error *err;
+};
+
+/* ---- whose object it is ---- */
+
+/* Kinds of tenants' and platforms' repositories that live in no namespace; others get the namespace of the command. */
+static bool lives_in_no_namespace(struct str group, struct str kind)
 {
-	size_t slash = str_find(api_version, '/');
-	return slash < api_version.n ? (struct str){api_version.p, slash} : STR("");
+	static const struct {
+		const char *group, *kind;
+	} kinds[] = {
+		{"", "Namespace"}, {"", "Node"}, {"", "PersistentVolume"},
+		{"rbac.authorization.k8s.io", "ClusterRole*"}, {"apiextensions.k8s.io", "CustomResourceDefinition"},
+		{"apiregistration.k8s.io", "APIService"}, {"admissionregistration.k8s.io", "*"},
+		{"storage.k8s.io", "StorageClass"}, {"storage.k8s.io", "CSIDriver"}, {"scheduling.k8s.io", "PriorityClass"},
+		{"networking.k8s.io", "IngressClass"}, {"node.k8s.io", "RuntimeClass"},
+		{"apiextensions.crossplane.io", "*"}, {"pkg.crossplane.io", "*"}, {"external-secrets.io", "Cluster*"},
+		{"cert-manager.io", "ClusterIssuer"}, {"kyverno.io", "ClusterPolicy"},
+		{"gateway.networking.k8s.io", "GatewayClass"},
+	};
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (str_eqz(group, kinds[i].group) && str_glob(str_of(kinds[i].kind), kind))
+			return true;
+	return false;
 }
 
-static struct str version_of(struct str api_version)
+static void identify(struct run *run, const struct manifest *manifest)
 {
-	size_t slash = str_find(api_version, '/');
-	return slash < api_version.n ? str_from(api_version, slash + 1) : api_version;
+	struct review_result *r = run->result;
+	const struct json *metadata = json_getz(manifest->object, "metadata");
+	struct str version = json_string(json_getz(manifest->object, "apiVersion"));
+	size_t slash = str_find(version, '/');
+	r->manifest = manifest;
+	r->group = slash < version.n ? (struct str){version.p, slash} : STR("");
+	run->version = slash < version.n ? str_from(version, slash + 1) : version;
+	r->kind = json_string(json_getz(manifest->object, "kind"));
+	r->name = json_string(json_getz(metadata, json_getz(metadata, "name") ? "name" : "generateName"));
+	r->namespace = json_string(json_getz(metadata, "namespace"));
+	if (r->namespace.n == 0)
+		r->namespace = lives_in_no_namespace(r->group, r->kind) ? STR("") : run->settings->namespace;
 }
+
+/* ---- the two calls ---- */
 
 /* The AdmissionReview that an API server would send for a creation. */
-static void write_review(struct buf *out, const struct review_settings *settings, const struct review_result *r,
-			 const struct json *object)
+static void write_review(struct buf *out, const struct run *run)
 {
-	struct str api_version = json_string(json_getz(object, "apiVersion"));
+	const struct review_result *r = run->result;
 	struct json_writer w = {.out = out};
 	jw_object(&w);
 	jw_memberz(&w, "kind", "AdmissionReview");
@@ -35,8 +75,8 @@ static void write_review(struct buf *out, const struct review_settings *settings
 	jw_memberz(&w, "uid", UID);
 	jw_key(&w, "kind");
 	jw_object(&w);
-	jw_member(&w, "group", group_of(api_version));
-	jw_member(&w, "version", version_of(api_version));
+	jw_member(&w, "group", r->group);
+	jw_member(&w, "version", run->version);
 	jw_member(&w, "kind", r->kind);
 	jw_object_end(&w);
 	jw_member(&w, "name", r->name);
@@ -44,10 +84,10 @@ static void write_review(struct buf *out, const struct review_settings *settings
 	jw_memberz(&w, "operation", "CREATE");
 	jw_key(&w, "userInfo");
 	jw_object(&w);
-	jw_member(&w, "username", settings->user);
+	jw_member(&w, "username", run->settings->user);
 	jw_object_end(&w);
 	jw_key(&w, "object");
-	jw_value(&w, object);
+	jw_value(&w, run->object);
 	jw_key(&w, "oldObject");
 	jw_raw(&w, STR("null"));
 	jw_key(&w, "dryRun");
@@ -56,102 +96,175 @@ static void write_review(struct buf *out, const struct review_settings *settings
 	jw_object_end(&w);
 }
 
-static int call(const struct review_settings *settings, const struct review_result *r, enum phase phase,
-		struct decision *out, struct error *err)
+static int call(const struct run *run, enum phase phase, struct decision *out)
 {
 	struct buf body;
 	buf_init(&body, LIMIT_RESPONSE);
-	write_review(&body, settings, r, r->admitted);
-	int rc = body.error == ERR_LIMIT ? error_set(err, ERR_LIMIT, "the object is too large for a review") : body.error;
+	write_review(&body, run);
+	int rc = body.error;
 	if (rc == 0)
-		decide(settings->config, phase, buf_str(&body), out);
+		decide(run->settings->config, phase, buf_str(&body), out);
 	buf_free(&body);
-	if (rc == 0 && out->http_status == 500)
-		rc = ERR_NOMEM;
-	if (rc == ERR_NOMEM)
-		return error_nomem(err);
-	if (rc == 0 && out->http_status != 200)
-		rc = error_set(err, ERR_INVALID, "%.*s", STR_ARG(buf_str(&out->body)));
-	return rc;
+	if (rc == ERR_LIMIT)
+		return error_set(run->err, rc, "the object is too large for a review");
+	if (rc != 0 || out->http_status == 500)
+		return error_nomem(run->err);
+	return out->http_status == 200 ? 0 : error_set(run->err, ERR_INVALID, "%.*s", STR_ARG(buf_str(&out->body)));
 }
 
-static bool finding_known(const struct review_result *r, const struct finding *f)
+/* ---- what they have said ---- */
+
+/* Both calls may find the same, at an index that the patch has moved. */
+static int by_content(const void *a, const void *b)
 {
-	for (size_t i = 0; i < r->finding_count; i++)
-		if (r->findings[i].rule == f->rule && str_eq(r->findings[i].field, f->field) &&
-		    str_eq(r->findings[i].message, f->message))
-			return true;
-	return false;
+	const struct review_finding *const *x = a, *const *y = b;
+	int order = str_cmp((*x)->finding.message, (*y)->finding.message);
+	if (order == 0)
+		order = strcmp((*x)->finding.rule, (*y)->finding.rule);
+	return order != 0 ? order : ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
 }
 
-static bool warning_known(const struct review_result *r, struct str text)
+/* Adds the findings that the earlier call has not had. */
+static void add_findings(struct run *run, const struct decision *d)
 {
-	for (size_t i = 0; i < r->warning_count; i++)
-		if (str_eq(r->warnings[i], text))
-			return true;
-	return false;
+	struct review_result *r = run->result;
+	struct line_finder lines = {.manifest = r->manifest, .object = run->object};
+	size_t before = r->finding_count;
+	const struct review_finding **known = arena_array(run->arena, before, sizeof(*known));
+	if (known == NULL)
+		return;
+	for (size_t i = 0; i < before; i++)
+		known[i] = &r->findings[i];
+	if (before > 1)
+		qsort(known, before, sizeof(*known), by_content);
+	for (size_t i = 0; i < d->finding_count; i++) {
+		struct review_finding f = {d->findings[i], line_find(&lines, d->findings[i].field)}, *key = &f;
+		if (before > 0 && bsearch(&key, known, before, sizeof(*known), by_content) != NULL)
+			continue;
+		f.finding.field = arena_str(run->arena, f.finding.field);
+		f.finding.message = arena_str(run->arena, f.finding.message);
+		r->findings[r->finding_count++] = f;
+	}
 }
 
-static void merge(struct review_result *r, const struct decision *d)
+/* A finding that warns is sent as "field: message [rule]", cut at the end when it is long. */
+static bool repeats_finding(const struct run *run, struct str warning)
 {
-	for (size_t i = 0; i < d->finding_count; i++)
-		if (!finding_known(r, &d->findings[i]))
-			r->findings[r->finding_count++] = d->findings[i];
-	for (size_t i = 0; i < d->warning_count; i++)
-		if (!warning_known(r, d->warnings[i]))
-			r->warnings[r->warning_count++] = d->warnings[i];
+	const struct review_result *r = run->result;
+	struct buf text;
+	bool repeats = false;
+	if (str_ends(warning, STR("...")))
+		warning.n -= 3;
+	for (size_t i = 0; i < r->finding_count && !repeats; i++) {
+		const struct finding *f = &r->findings[i].finding;
+		if (f->mode != MODE_WARN || !str_starts(warning, str_utf8_cut(f->field, warning.n)))
+			continue;
+		buf_init(&text, LIMIT_RESPONSE);
+		buf_fmt(&text, "%.*s: %.*s", STR_ARG(f->field), STR_ARG(f->message));
+		struct str head = text.n < warning.n ? buf_str(&text) : warning;
+		repeats = text.error == 0 && str_starts(buf_str(&text), head) && str_starts(warning, head);
+		buf_free(&text);
+	}
+	return repeats;
 }
 
-/* Applies the patch to the object, as the API server does between the two calls. */
-static int apply(struct review_result *r, struct error *err)
+static void add_warnings(struct run *run, const struct decision *d)
 {
-	struct json *patch;
-	int rc = json_parse(r->mutate.patch, &patch, err);
+	struct review_result *r = run->result;
+	size_t before = r->warning_count;
+	for (size_t i = 0; i < d->warning_count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < before && !known; k++)
+			known = str_eq(r->warnings[k], d->warnings[i]);
+		if (known)
+			continue;
+		r->warnings[r->warning_count] = arena_str(run->arena, d->warnings[i]);
+		if (!repeats_finding(run, d->warnings[i]))
+			r->advice[r->advice_count++] = &r->warnings[r->warning_count];
+		r->warning_count++;
+	}
+}
+
+static void add_bindings(struct run *run, const struct decision *d)
+{
+	struct str *names = arena_array(run->arena, d->binding_count, sizeof *names);
+	for (size_t i = 0; i < d->binding_count && names != NULL; i++)
+		names[i] = arena_str(run->arena, d->bindings[i]);
+	run->result->bindings = names;
+	run->result->binding_count = d->binding_count;
+}
+
+static int make_room(struct run *run, const struct decision *mutate, const struct decision *validate)
+{
+	struct review_result *r = run->result;
+	size_t warnings = mutate->warning_count + validate->warning_count;
+	r->findings = arena_array(run->arena, mutate->finding_count + validate->finding_count, sizeof *r->findings);
+	r->warnings = arena_array(run->arena, warnings, sizeof *r->warnings);
+	r->advice = arena_array(run->arena, warnings, sizeof *r->advice);
+	return run->arena->failed ? error_nomem(run->err) : 0;
+}
+
+/* Both calls, and the patch between them as the API server applies it. */
+static int run_calls(struct run *run, struct decision *mutate, struct decision *validate)
+{
+	struct review_result *r = run->result;
+	int rc = call(run, PHASE_MUTATE, mutate);
 	if (rc != 0)
 		return rc;
-	rc = json_patch_apply(&r->admitted, patch, err);
-	json_free(patch);
-	return rc;
-}
-
-int review_run(const struct review_settings *settings, const struct manifest *manifest, struct review_result *out,
-	       struct error *err)
-{
-	struct review_result *r = out;
-	const struct json *metadata = json_getz(manifest->object, "metadata");
-	r->manifest = manifest;
-	r->kind = json_string(json_getz(manifest->object, "kind"));
-	r->name = json_string(json_getz(metadata, json_getz(metadata, "name") ? "name" : "generateName"));
-	r->namespace = json_string(json_getz(metadata, "namespace"));
-	if (r->namespace.n == 0)
-		r->namespace = settings->namespace;
-	r->admitted = json_copy(manifest->object);
-	if (r->admitted == NULL)
-		return error_nomem(err);
-	int rc = call(settings, r, PHASE_MUTATE, &r->mutate, err);
-	if (rc == 0 && r->mutate.patched)
-		rc = apply(r, err);
+	r->patch = mutate->patched ? arena_str(run->arena, mutate->patch) : (struct str){NULL, 0};
+	struct json *admitted = NULL;
+	if (r->patch.n > 0)
+		rc = review_admitted(r, &admitted, run->err);
+	const struct json *before = run->object;
+	run->object = admitted != NULL ? admitted : before;
 	if (rc == 0)
-		rc = call(settings, r, PHASE_VALIDATE, &r->validate, err);
-	if (rc != 0)
-		return rc;
-	r->allowed = r->mutate.allowed && r->validate.allowed;
-	r->patched = r->mutate.patched;
-	r->findings = calloc(r->mutate.finding_count + r->validate.finding_count + 1, sizeof *r->findings);
-	r->warnings = calloc(r->mutate.warning_count + r->validate.warning_count + 1, sizeof *r->warnings);
-	if (r->findings == NULL || r->warnings == NULL)
-		return error_nomem(err);
-	merge(r, &r->mutate);
-	merge(r, &r->validate);
-	return 0;
+		rc = call(run, PHASE_VALIDATE, validate);
+	if (rc == 0)
+		rc = make_room(run, mutate, validate);
+	if (rc == 0) {
+		const struct json *after = run->object;
+		run->object = before;
+		add_findings(run, mutate);
+		run->object = after;
+		add_findings(run, validate);
+		add_warnings(run, mutate);
+		add_warnings(run, validate);
+		add_bindings(run, mutate);
+	}
+	json_free(admitted);
+	return rc;
 }
 
-void review_result_free(struct review_result *r)
+int review_run(struct arena *arena, const struct review_settings *settings, const struct manifest *manifest,
+	       struct review_result *out, struct error *err)
 {
-	json_free(r->admitted);
-	decision_free(&r->mutate);
-	decision_free(&r->validate);
-	free(r->findings);
-	free(r->warnings);
-	*r = (struct review_result){0};
+	struct run run = {.arena = arena, .settings = settings, .result = out, .err = err};
+	struct decision mutate = {0}, validate = {0};
+	*out = (struct review_result){0};
+	identify(&run, manifest);
+	run.object = manifest->object;
+	int rc = run_calls(&run, &mutate, &validate);
+	out->allowed = rc == 0 && mutate.allowed && validate.allowed;
+	out->skipped = mutate.skipped;
+	if (!out->allowed)
+		out->patch = (struct str){NULL, 0};
+	decision_free(&mutate);
+	decision_free(&validate);
+	return rc == 0 && arena->failed ? error_nomem(err) : rc;
+}
+
+int review_admitted(const struct review_result *result, struct json **out, struct error *err)
+{
+	struct json *object = json_copy(result->manifest->object), *patch = NULL;
+	if (object == NULL)
+		return error_nomem(err);
+	int rc = result->patch.n > 0 ? json_parse(result->patch, &patch, err) : 0;
+	if (rc == 0 && patch != NULL)
+		rc = json_patch_apply(&object, patch, err);
+	json_free(patch);
+	if (rc != 0)
+		json_free(object);
+	else
+		*out = object;
+	return rc;
 }

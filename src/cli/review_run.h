@@ -11,24 +11,47 @@ struct review_settings {
 	struct str namespace, user;
 };
 
-/* What would come of one manifest. Start with {0}; review_result_free. */
-struct review_result {
-	const struct manifest *manifest;
-	struct str kind, namespace, name;
-	bool allowed, patched;
-	struct json *admitted; /* the object as it would be stored; the manifest's own when it is denied */
-	struct decision mutate, validate;
-	/* Of both calls, each once; they point into the decisions. */
-	struct finding *findings;
-	size_t finding_count;
-	struct str *warnings;
-	size_t warning_count;
+/* A finding of the core, and its line. */
+struct review_finding {
+	struct finding finding;
+	size_t line;
 };
 
-/* Fills *out. ERR_NOMEM; ERR_INVALID when the core refuses the object as no AdmissionReview can hold it. */
-int review_run(const struct review_settings *settings, const struct manifest *manifest, struct review_result *out,
-	       struct error *err);
+/* What no call about one object can know. Never a denial. */
+struct review_note {
+	const char *id;
+	struct str field, message;
+	size_t line;
+};
 
-void review_result_free(struct review_result *r);
+/* What would come of one manifest. Text is the arena's that was given. */
+struct review_result {
+	const struct manifest *manifest;
+	struct str group, kind, namespace, name; /* no namespace: the kind is known to live in none */
+	bool allowed;
+	struct str patch;    /* JSON Patch; absent when there is none, or the object is denied */
+	const char *skipped; /* why nothing was injected; NULL */
+	const struct str *bindings;
+	size_t binding_count;
+	/* Of both calls, each once. */
+	struct review_finding *findings;
+	size_t finding_count;
+	struct str *warnings;        /* as they would be sent */
+	size_t warning_count;
+	const struct str **advice;   /* those of the warnings that repeat no finding */
+	size_t advice_count;
+	struct review_note *notes;
+	size_t note_count, note_capacity;
+};
+
+/*
+ * Fills *out. ERR_NOMEM; ERR_INVALID when the core refuses the object as no AdmissionReview can hold it; ERR_LIMIT when
+ * it is too large for one. *out is then incomplete.
+ */
+int review_run(struct arena *arena, const struct review_settings *settings, const struct manifest *manifest,
+	       struct review_result *out, struct error *err);
+
+/* The object as it would be stored, for json_free. ERR_NOMEM. */
+int review_admitted(const struct review_result *result, struct json **out, struct error *err);
 
 #endif

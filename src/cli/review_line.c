@@ -1,0 +1,125 @@
+#include "cli/review_line.h"
+
+#include <stdint.h>
+
+/* Does the bracket at `i` close a step? A key may hold one: behind a closing one the path ends or goes on. */
+static bool ends_step(struct str path, size_t i)
+{
+	return path.p[i] == ']' && (i + 1 == path.n || path.p[i + 1] == '.' || path.p[i + 1] == '[');
+}
+
+/* Takes the next step off a path: a name, or what stands in brackets. False at the end. */
+static bool next_step(struct str *path, struct str *step)
+{
+	size_t n = 0;
+	if (path->n == 0)
+		return false;
+	if (path->p[0] == '[') {
+		for (n = 1; n < path->n && !ends_step(*path, n);)
+			n++;
+		*step = (struct str){path->p + 1, n - 1};
+		*path = str_from(*path, n + 1);
+		return true;
+	}
+	if (path->p[0] == '.')
+		*path = str_from(*path, 1);
+	while (n < path->n && path->p[n] != '.' && path->p[n] != '[')
+		n++;
+	*step = (struct str){path->p, n};
+	*path = str_from(*path, n);
+	return true;
+}
+
+static bool step_to_member(struct line_place *at, struct str key)
+{
+	const struct json *source = json_first(at->source);
+	const struct yaml_node *node = at->node->first;
+	while (source != NULL && node != NULL && !str_eq(json_key(source), key)) {
+		source = json_next(source);
+		node = node->next;
+	}
+	if (source == NULL || node == NULL)
+		return false;
+	*at = (struct line_place){json_get(at->object, key), source, node};
+	return true;
+}
+
+static bool same_name(const struct json *a, const struct json *b)
+{
+	struct str name = json_string(json_getz(a, "name"));
+	return name.n > 0 && str_eq(name, json_string(json_getz(b, "name")));
+}
+
+/* Looks for `object` among the manifest's elements from `from` to before `end`: the same one, else of the same name. */
+static bool find_element(const struct json *object, struct line_place from, const struct json *end,
+			 struct line_place *equal, struct line_place *named)
+{
+	for (; from.source != end && from.node != NULL; from.node = from.node->next) {
+		from.object = object;
+		if (from.source == object || json_equal(from.source, object)) {
+			*equal = from;
+			return true;
+		}
+		if (named->node == NULL && same_name(from.source, object))
+			*named = from;
+		from.source = json_next(from.source);
+	}
+	return false;
+}
+
+/* The element of the manifest that the object has at `index`. */
+static bool step_to_element(struct line_place *at, size_t index, struct line_memo *memo)
+{
+	struct line_place first = {NULL, json_first(at->source), at->node->first}, start = first, equal, named = {0};
+	bool again = memo->list == at->object && index >= memo->index;
+	const struct json *object = again ? memo->place.object : json_first(at->object);
+	if (again)
+		start = memo->place;
+	if (again && index == memo->index) {
+		*at = memo->place;
+		return true;
+	}
+	for (size_t i = again ? memo->index : 0; i < index && object != NULL; i++)
+		object = json_next(object);
+	if (object == NULL)
+		return false;
+	bool found = find_element(object, start, NULL, &equal, &named) ||
+		     find_element(object, first, start.source, &equal, &named);
+	if (!found && named.node == NULL)
+		return false;
+	if (!found)
+		equal = named;
+	*memo = (struct line_memo){at->object, index, equal};
+	*at = equal;
+	return true;
+}
+
+static bool to_index(struct str step, size_t *out)
+{
+	size_t index = 0;
+	for (size_t i = 0; i < step.n; i++) {
+		if (step.p[i] < '0' || step.p[i] > '9' || index > SIZE_MAX / 16)
+			return false;
+		index = index * 10 + (size_t)(step.p[i] - '0');
+	}
+	*out = index;
+	return step.n > 0;
+}
+
+size_t line_find(struct line_finder *finder, struct str field)
+{
+	struct line_place at = {finder->object, finder->manifest->object, finder->manifest->node};
+	struct str step;
+	size_t index, lists = 0;
+	bool there = at.node != NULL;
+	if (!there)
+		return finder->manifest->line;
+	while (there && next_step(&field, &step)) {
+		if (json_kind(at.source) == JSON_OBJECT)
+			there = step_to_member(&at, step);
+		else
+			there = json_kind(at.source) == JSON_ARRAY && lists < LINE_LISTS && to_index(step, &index) &&
+				step_to_element(&at, index, &finder->memos[lists++]);
+	}
+	return at.node->key.p != NULL ? at.node->key_line : at.node->line;
+}

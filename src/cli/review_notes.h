@@ -1,0 +1,20 @@
+/* What only all manifests together can tell: notes, which are never denials. */
+#ifndef CLI_REVIEW_NOTES_H
+#define CLI_REVIEW_NOTES_H
+
+#include "cli/review_run.h"
+
+/* The notes' ids; ends in NULL. */
+extern const char *const review_note_ids[];
+
+/*
+ * Adds notes to the results:
+ * - missing-claim, missing-secret: a workload is bound to what none of the manifests gives;
+ * - duplicate-target: two of them write one Secret;
+ * - wave-order: Argo CD may start a workload before what it is bound to is there.
+ * ERR_NOMEM.
+ */
+int review_add_notes(struct arena *arena, const struct review_settings *settings, struct review_result *results,
+		     size_t count, struct error *err);
+
+#endif
