@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "codec/yaml_write.h"
 #include "kube/name.h"
+#include "policy/native.h"
 #include "policy/registration.h"
 
 #include <getopt.h>
@@ -16,6 +17,7 @@
 static const char help[] =
 	"connhook webhook-config [--config FILE] (--ca-file FILE | --cert-manager NAMESPACE/CERTIFICATE)\n"
 	"                        (--service NAMESPACE/NAME[:PORT] | --url BASE) [--kubernetes-version 1.N]\n"
+	"connhook webhook-config --native [--config FILE]\n"
 	"\n"
 	"Prints the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration, ready for kubectl apply.\n"
 	"Their rules follow from the configuration: print them anew when it changes.\n"
@@ -25,10 +27,14 @@ static const char help[] =
 	"      --cert-manager NS/NAME   no CA: cert-manager's injector takes it from this Certificate\n"
 	"      --service NS/NAME[:PORT] the Service in front of connhook; port 443 by default\n"
 	"      --url BASE               or where the API server reaches it: https://HOST[:PORT]\n"
-	"      --kubernetes-version 1.N 1.30 and newer also get matchConditions, which spare needless calls\n";
+	"      --kubernetes-version 1.N 1.30 and newer also get matchConditions, which spare needless calls\n"
+	"      --native                 instead of webhooks: ValidatingAdmissionPolicy objects for the rules that the API\n"
+	"                               server itself can judge, Kubernetes 1.30 and newer\n";
 
 struct arguments {
 	const char *config, *ca_file;
+	const char *of_webhooks; /* the last option that is about webhooks only; NULL: none */
+	bool native;
 	struct registration registration;
 };
 
@@ -96,6 +102,11 @@ static int parse_version(const char *text, struct registration *r)
 static int check(const struct arguments *a)
 {
 	const struct registration *r = &a->registration;
+	if (a->native && a->of_webhooks != NULL)
+		return cli_fail("--native takes no --%s: the API server judges native policies itself and calls nobody; "
+				"leave it out", a->of_webhooks);
+	if (a->native)
+		return EXIT_OK;
 	if ((r->service.p != NULL) == (r->url.p != NULL))
 		return cli_fail("webhook-config needs either --service NAMESPACE/NAME or --url BASE; see connhook webhook-config --help");
 	if ((a->ca_file != NULL) == (r->inject_ca_from.p != NULL))
@@ -110,11 +121,14 @@ static int parse(int argc, char **argv, struct arguments *a)
 		{"config", required_argument, NULL, 'c'},  {"ca-file", required_argument, NULL, 'a'},
 		{"service", required_argument, NULL, 's'}, {"url", required_argument, NULL, 'u'},
 		{"cert-manager", required_argument, NULL, 'm'}, {"kubernetes-version", required_argument, NULL, 'k'},
+		{"native", no_argument, NULL, 'n'},
 		{0},
 	};
 	struct registration *r = &a->registration;
 	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+	for (int c, at = 0; (c = getopt_long(argc, argv, ":c:", options, &at)) != -1;) {
+		if (strchr("asum", c) != NULL)
+			a->of_webhooks = options[at].name;
 		switch (c) {
 		case 'c':
 			a->config = optarg;
@@ -138,6 +152,9 @@ static int parse(int argc, char **argv, struct arguments *a)
 			if (parse_version(optarg, r) != EXIT_OK)
 				return cli_fail("--kubernetes-version is \"%s\"; expected a version such as 1.30", optarg);
 			break;
+		case 'n':
+			a->native = true;
+			break;
 		default:
 			return cli_bad_option("webhook-config", argv, c);
 		}
@@ -160,21 +177,57 @@ static int read_ca(const char *path, struct buf *pem)
 	return EXIT_OK;
 }
 
-static int print_object(void (*write)(struct buf *, const struct config *, const struct registration *),
-			const struct config *config, const struct registration *r)
+/* Prints an object that stands as JSON in `json`, which is freed. */
+static int print_json(struct buf *json)
 {
-	struct buf json, yaml;
+	struct buf yaml;
 	struct json *tree = NULL;
-	buf_init(&json, LIMIT_RESPONSE);
 	buf_init(&yaml, LIMIT_RESPONSE);
-	write(&json, config, r);
-	int rc = json.error != 0 ? json.error : json_parse(buf_str(&json), &tree, NULL);
+	int rc = json->error != 0 ? json->error : json_parse(buf_str(json), &tree, NULL);
 	if (rc == 0)
 		yaml_write(&yaml, tree);
 	int status = rc != 0 || yaml.error != 0 ? cli_nomem() : cli_print(buf_str(&yaml));
 	json_free(tree);
-	buf_free(&json);
+	buf_free(json);
 	buf_free(&yaml);
+	return status;
+}
+
+static int print_object(void (*write)(struct buf *, const struct config *, const struct registration *),
+			const struct config *config, const struct registration *r)
+{
+	struct buf json;
+	buf_init(&json, LIMIT_RESPONSE);
+	write(&json, config, r);
+	return print_json(&json);
+}
+
+static int print_native_object(void (*write)(struct buf *, const struct config *, enum rule_id),
+			       const struct config *config, enum rule_id id)
+{
+	struct buf json;
+	int status = cli_print(STR("---\n"));
+	if (status != EXIT_OK)
+		return status;
+	buf_init(&json, LIMIT_RESPONSE);
+	write(&json, config, id);
+	return print_json(&json);
+}
+
+static int print_native(const struct config *config)
+{
+	struct buf notes;
+	buf_init(&notes, LIMIT_RESPONSE);
+	native_write_notes(&notes, config);
+	int status = notes.error != 0 ? cli_nomem() : cli_print(buf_str(&notes));
+	buf_free(&notes);
+	for (enum rule_id id = 0; id < RULE_COUNT && status == EXIT_OK; id++) {
+		if (!native_has(config, id))
+			continue;
+		status = print_native_object(native_write_policy, config, id);
+		if (status == EXIT_OK)
+			status = print_native_object(native_write_binding, config, id);
+	}
 	return status;
 }
 
@@ -213,7 +266,7 @@ int cmd_webhook_config(int argc, char **argv)
 		status = cli_fail("%s", err.text);
 	if (status == EXIT_OK) {
 		a.registration.ca_bundle = a.ca_file != NULL ? buf_str(&pem) : (struct str){NULL, 0};
-		status = print_all(&a, config);
+		status = a.native ? print_native(config) : print_all(&a, config);
 		config_free(config);
 	}
 	buf_free(&pem);
