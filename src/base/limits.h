@@ -27,7 +27,7 @@
 #define LIMIT_RESPONSE (32 * MIB)     /* an answer of the server */
 #define LIMIT_WARNING 256             /* one warning */
 #define LIMIT_WARNINGS_TAIL 48        /* of these, for saying how many more there are */
-#define LIMIT_VIOLATIONS 256          /* violations of one rule that are told apart; the rest of an object is not read */
+#define LIMIT_VIOLATIONS 256          /* problems with annotations, behind which no more of them are read */
 #define LIMIT_WARNINGS 4096           /* all warnings of one response */
 #define LIMIT_MESSAGE (8 * KIB)       /* the message of a denial */
 #define LIMIT_CAUSES 64               /* causes in one denial; the message says how many more there are */
@@ -64,6 +64,10 @@
 #define IDLE_SECONDS 120                  /* a connection without a request; the API server closes after 90 */
 #define LINGER_SECONDS 2                  /* a client has to read an answer that ends the connection */
 #define DRAIN_SECONDS 5                   /* for requests in flight at the end */
+#define DRAIN_DELAY_SECONDS 5             /* from SIGTERM until nothing new is accepted; --drain-delay */
+#define DRAIN_DELAY_SECONDS_MAX 300
+#define RELOAD_SECONDS 60                 /* between two looks at the files when nothing is noticed */
+#define RELOAD_QUIET_MILLISECONDS 100     /* from a noticed change until the files are read */
 #define SWEEP_MILLISECONDS 50             /* between two looks at all connections of a thread */
 
 #endif

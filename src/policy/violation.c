@@ -11,8 +11,6 @@ bool violations_full(const struct violations *v)
 
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 {
-	if (violations_full(v))
-		return;
 	va_list args;
 	va_start(args, format);
 	struct str message = arena_fmtv(v->arena, format, args);

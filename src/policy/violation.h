@@ -17,10 +17,13 @@ struct violations {
 	size_t count, capacity;
 };
 
-/* True when no more are taken: time to stop looking. */
+/*
+ * Are there more than anybody will read? A reader of annotations may then stop looking. A rule must not: what it does
+ * not see in the new object is let through, and what it does not see in the old one is denied.
+ */
 bool violations_full(const struct violations *v);
 
-/* Adds one, unless the list is full; the message in printf form. `field` and `identity` must live as long as the arena. */
+/* Adds one; the message in printf form. `field` and `identity` must live as long as the arena. */
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
