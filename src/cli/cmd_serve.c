@@ -26,11 +26,14 @@ static const char help[] =
 	"      --threads N               threads that answer requests: 1 to 16; default: one a CPU\n"
 	"      --request-timeout N       seconds for a request, first byte to last, and again for the\n"
 	"                                client to take its answer: 1 to 60; default 10\n"
+	"      --drain-delay N           seconds after SIGTERM in which it serves on while /readyz fails:\n"
+	"                                0 to 300; default 5\n"
 	"      --log-format FORMAT       text (default) or json\n"
 	"      --log-level LEVEL         debug, info (default), warn or error\n"
 	"  -h, --help                    print this\n"
 	"\n"
-	"SIGTERM and SIGINT end it: requests that have begun are answered.\n"
+	"SIGTERM and SIGINT end it: requests that have begun are answered. SIGHUP reads configuration\n"
+	"and certificate anew; so does a change of their files. A bad one is logged, and the old one stays.\n"
 	"The log goes to standard error.\n";
 
 enum {
@@ -42,6 +45,7 @@ enum {
 	OPTION_ADMIN_LISTEN,
 	OPTION_THREADS,
 	OPTION_REQUEST_TIMEOUT,
+	OPTION_DRAIN_DELAY,
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
 };
@@ -55,6 +59,7 @@ static const struct option long_options[] = {
 	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
 	{"threads", required_argument, NULL, OPTION_THREADS},
 	{"request-timeout", required_argument, NULL, OPTION_REQUEST_TIMEOUT},
+	{"drain-delay", required_argument, NULL, OPTION_DRAIN_DELAY},
 	{"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"help", no_argument, NULL, 'h'},
@@ -70,13 +75,13 @@ struct wish {
 
 /* ---- options ---- */
 
-static int parse_number(const char *option, const char *text, unsigned max, unsigned *out)
+static int parse_number(const char *option, const char *text, unsigned min, unsigned max, unsigned *out)
 {
 	char *end;
 	errno = 0;
 	unsigned long n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < 1 || n > max)
-		return cli_fail("%s: '%.*s' is not a whole number from 1 to %u", option, LIMIT_QUOTE, text, max);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < min || n > max)
+		return cli_fail("%s: '%.*s' is not a whole number from %u to %u", option, LIMIT_QUOTE, text, min, max);
 	*out = (unsigned)n;
 	return EXIT_OK;
 }
@@ -113,9 +118,11 @@ static int parse_option(int c, char **argv, struct wish *out)
 	case OPTION_ADMIN_LISTEN:
 		return parse_address("--admin-listen", optarg, &o->admin);
 	case OPTION_THREADS:
-		return parse_number("--threads", optarg, LIMIT_THREADS, &o->threads);
+		return parse_number("--threads", optarg, 1, LIMIT_THREADS, &o->threads);
 	case OPTION_REQUEST_TIMEOUT:
-		return parse_number("--request-timeout", optarg, REQUEST_SECONDS_MAX, &o->request_seconds);
+		return parse_number("--request-timeout", optarg, 1, REQUEST_SECONDS_MAX, &o->request_seconds);
+	case OPTION_DRAIN_DELAY:
+		return parse_number("--drain-delay", optarg, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
 	case OPTION_LOG_FORMAT:
 		if (!log_format_parse(str_of(optarg), &o->log.format))
 			return cli_fail("--log-format: '%.*s' is not text or json", LIMIT_QUOTE, optarg);
@@ -203,6 +210,16 @@ static void warn_of_dates(const struct wish *wish, const struct pki_pair *pair)
 	log_end(&line);
 }
 
+static int read_config(void *wish, struct config **out, struct error *err)
+{
+	return cli_config(((const struct wish *)wish)->config, out, err);
+}
+
+static int read_pair(void *wish, struct pki_pair *out, struct error *err)
+{
+	return pki_load_pair(((const struct wish *)wish)->tls_cert, ((const struct wish *)wish)->tls_key, out, err);
+}
+
 static int serve(struct wish *wish, struct arena *arena, struct error *err)
 {
 	struct pki_pair pair = {0};
@@ -214,6 +231,8 @@ static int serve(struct wish *wish, struct arena *arena, struct error *err)
 		code = pki_load_pair(wish->tls_cert, wish->tls_key, &pair, err);
 	if (code == 0) {
 		warn_of_dates(wish, &pair);
+		wish->options.source = (struct server_source){
+			wish, {wish->config, wish->tls_cert, wish->tls_key}, read_config, read_pair};
 		code = server_run(&wish->options, config, &pair, err);
 	} else {
 		config_free(config);
@@ -227,6 +246,7 @@ int cmd_serve(int argc, char **argv)
 	struct wish wish = {.options = {
 		.threads = server_default_threads(),
 		.request_seconds = REQUEST_SECONDS,
+		.drain_seconds = DRAIN_DELAY_SECONDS,
 		.log = {.fd = STDERR_FILENO, .least = LOG_INFO, .format = LOG_TEXT},
 	}};
 	int code = parse_wish(argc, argv, &wish);

@@ -24,6 +24,16 @@ static bool check(struct buf *out, const char *name, bool good, const char *deta
 	return good;
 }
 
+/* A failed reload is no reason to be unready, the last good one serves; but it is told. */
+static bool check_reload(struct buf *out, const char *name, const struct error *failure)
+{
+	struct error text;
+	if (failure->text[0] == '\0')
+		return true;
+	(void)error_set(&text, 0, "the last good one is in use; the new one: %s", failure->text);
+	return check(out, name, true, text.text);
+}
+
 static bool check_certificate(struct service *service, struct buf *out)
 {
 	struct credentials *credentials = service_credentials(service);
@@ -41,8 +51,12 @@ static bool check_certificate(struct service *service, struct buf *out)
 static unsigned answer_readyz(struct service *service, struct MHD_Connection *mhd, struct buf *out)
 {
 	bool draining = atomic_load(&service->draining);
+	struct error config_error, pair_error;
+	service_reload_errors(service, &config_error, &pair_error);
 	bool ready = check(out, "configuration", true, NULL);
+	ready &= check_reload(out, "configuration-reload", &config_error);
 	ready &= check_certificate(service, out);
+	ready &= check_reload(out, "certificate-reload", &pair_error);
 	ready &= check(out, "shutdown", !draining, draining ? "the server is shutting down" : NULL);
 	buf_addz(out, ready ? "readyz check passed\n" : "readyz check failed\n");
 	if (!ready)

@@ -66,6 +66,7 @@ struct metrics {
 	long long connections;
 	char fingerprint[NAME_MAX_LENGTH + 1];
 	time_t configured, not_after;
+	bool reload_failed;
 };
 
 enum outcome outcome_of(const struct decision *d)
@@ -210,6 +211,13 @@ void metrics_configuration(struct metrics *m, const struct config *config, time_
 	pthread_mutex_unlock(&m->lock);
 }
 
+void metrics_reload(struct metrics *m, bool successful)
+{
+	pthread_mutex_lock(&m->lock);
+	m->reload_failed = !successful;
+	pthread_mutex_unlock(&m->lock);
+}
+
 void metrics_certificate(struct metrics *m, time_t not_after)
 {
 	pthread_mutex_lock(&m->lock);
@@ -318,7 +326,8 @@ static void write_http(const struct metrics *m, struct buf *out)
 
 static void write_state(const struct metrics *m, struct buf *out)
 {
-	single(out, "config_last_reload_successful", "1 when the configuration in the file is the one in use.", 1);
+	single(out, "config_last_reload_successful", "1 when the configuration in the file is the one in use.",
+	       !m->reload_failed);
 	single(out, "config_last_reload_success_timestamp_seconds", "When the configuration in use was read.",
 	       (long long)m->configured);
 	single(out, "tls_certificate_not_after_timestamp_seconds", "When the serving certificate ends.",

@@ -40,6 +40,9 @@ void metrics_connection(struct metrics *m, int change);
 /* A configuration is in use from `when` on: the first LIMIT_METRIC_BINDINGS of its bindings are counted by name. */
 void metrics_configuration(struct metrics *m, const struct config *config, time_t when);
 
+/* The last attempt to read the configuration anew was good, or was not. */
+void metrics_reload(struct metrics *m, bool successful);
+
 /* The certificate in use ends then. */
 void metrics_certificate(struct metrics *m, time_t not_after);
 

@@ -4,17 +4,23 @@
 #include "server/admission.h"
 #include "server/worker.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
-/* Start with {0}, and the listeners -1. */
+/* Start with {0}, and the descriptors -1. */
 struct server {
 	struct service service;
 	bool has_service;
-	int listener, admin_listener;
+	int listener, admin_listener, signals;
 	struct worker workers[LIMIT_THREADS], admin;
 	unsigned threads;
 };
@@ -42,23 +48,27 @@ static unsigned raise_files(unsigned threads)
 	return each > 0 && each < LIMIT_CONNECTIONS ? (unsigned)each : LIMIT_CONNECTIONS;
 }
 
-/* The signals that end the server; blocked in all threads, so that sigwait gets them. */
-static sigset_t end_signals(void)
+/* The signals that steer the server; blocked in all threads, so that only the descriptor gets them. */
+static sigset_t steering(void)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
-static int prepare_signals(struct error *err)
+static int prepare_signals(struct server *s, struct error *err)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t set = end_signals();
+	sigset_t set = steering();
 	int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (code != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
 		return error_set(err, ERR_IO, "cannot set up signals: %s", strerror(code != 0 ? code : errno));
+	s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (s->signals < 0)
+		return error_set(err, ERR_IO, "cannot wait for signals: %s", strerror(errno));
 	return 0;
 }
 
@@ -134,6 +144,8 @@ static void end(struct server *s)
 	worker_dispose(&s->admin);
 	if (s->has_service)
 		service_dispose(&s->service);
+	if (s->signals >= 0)
+		close(s->signals);
 }
 
 /* Takes `config` in every case. */
@@ -146,7 +158,7 @@ static int begin(struct server *s, const struct server_options *o, struct config
 	if (code != 0)
 		return code;
 	s->has_service = true;
-	code = prepare_signals(err);
+	code = prepare_signals(s, err);
 	if (code == 0)
 		code = open_listeners(s, o, err);
 	if (code == 0)
@@ -156,17 +168,60 @@ static int begin(struct server *s, const struct server_options *o, struct config
 	return code;
 }
 
+/* The next signal that has come; 0 for none. */
+static int take_signal(const struct server *s)
+{
+	struct signalfd_siginfo info;
+	return read(s->signals, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+static int until(int64_t due)
+{
+	int64_t left = due - service_now();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Waits for the signal that ends the server, and reads anew meanwhile. */
+static int steer(struct server *s, struct reload *reload)
+{
+	struct pollfd wait[] = {{.fd = s->signals, .events = POLLIN}, {.fd = reload->watch, .events = POLLIN}};
+	for (;;) {
+		int ready = poll(wait, 2, until(reload->due));
+		int signal = take_signal(s);
+		if (signal == SIGTERM || signal == SIGINT)
+			return signal;
+		if (ready > 0 && wait[1].revents != 0)
+			reload_noticed(reload, service_now());
+		if (signal == SIGHUP || service_now() >= reload->due)
+			reload_now(reload, service_now());
+	}
+}
+
+/* Unready, but serving: the time that endpoints need to hear of it. */
+static void linger(struct server *s, unsigned seconds)
+{
+	struct pollfd wait = {.fd = s->signals, .events = POLLIN};
+	int64_t due = service_now() + (int64_t)seconds * 1000;
+	atomic_store(&s->service.draining, true);
+	while (service_now() < due) {
+		int signal = poll(&wait, 1, until(due)) > 0 ? take_signal(s) : 0;
+		if (signal == SIGTERM || signal == SIGINT)
+			return;
+	}
+}
+
 int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
 	struct error *err)
 {
-	struct server s = {.listener = -1, .admin_listener = -1, .threads = options->threads};
+	struct server s = {.listener = -1, .admin_listener = -1, .signals = -1, .threads = options->threads};
 	int code = begin(&s, options, config, pair, err);
 	if (code == 0) {
-		sigset_t set = end_signals();
-		int signal = 0;
+		struct reload reload;
+		reload_init(&reload, &s.service, &options->source, pair);
 		log_listening(&s);
-		sigwait(&set, &signal);
-		log_signal(&options->log, signal);
+		log_signal(&options->log, steer(&s, &reload));
+		reload_dispose(&reload);
+		linger(&s, options->drain_seconds);
 	}
 	end(&s);
 	if (code == 0)

@@ -49,6 +49,7 @@ int service_init(struct service *service, struct config *config, const struct pk
 	service->snapshot = snapshot;
 	service->metrics = metrics;
 	service->credentials = credentials;
+	service->config_error.text[0] = service->pair_error.text[0] = '\0';
 	atomic_init(&service->draining, false);
 	metrics_configuration(metrics, snapshot->config, now);
 	metrics_certificate(metrics, credentials_not_after(credentials));
@@ -78,4 +79,50 @@ struct credentials *service_credentials(struct service *service)
 	struct credentials *credentials = credentials_hold(service->credentials);
 	pthread_mutex_unlock(&service->lock);
 	return credentials;
+}
+
+int service_replace_config(struct service *service, struct config *config, struct error *err)
+{
+	struct snapshot *new = snapshot_new(config);
+	if (new == NULL)
+		return error_nomem(err);
+	metrics_configuration(service->metrics, config, time(NULL));
+	pthread_mutex_lock(&service->lock);
+	struct snapshot *old = service->snapshot;
+	service->snapshot = new;
+	pthread_mutex_unlock(&service->lock);
+	snapshot_release(old);
+	return 0;
+}
+
+int service_replace_pair(struct service *service, const struct pki_pair *pair, struct error *err)
+{
+	struct credentials *new;
+	int code = credentials_new(pair, &new, err);
+	if (code != 0)
+		return code;
+	metrics_certificate(service->metrics, credentials_not_after(new));
+	pthread_mutex_lock(&service->lock);
+	struct credentials *old = service->credentials;
+	service->credentials = new;
+	pthread_mutex_unlock(&service->lock);
+	credentials_release(old);
+	return 0;
+}
+
+void service_note_reload(struct service *service, const struct error *config, const struct error *pair)
+{
+	metrics_reload(service->metrics, config->text[0] == '\0');
+	pthread_mutex_lock(&service->lock);
+	service->config_error = *config;
+	service->pair_error = *pair;
+	pthread_mutex_unlock(&service->lock);
+}
+
+void service_reload_errors(struct service *service, struct error *config, struct error *pair)
+{
+	pthread_mutex_lock(&service->lock);
+	*config = service->config_error;
+	*pair = service->pair_error;
+	pthread_mutex_unlock(&service->lock);
 }

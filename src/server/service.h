@@ -22,9 +22,10 @@ struct service {
 	struct metrics *metrics;
 	int64_t request_milliseconds; /* for a request, first byte to last, and again for its answer */
 	atomic_bool draining;         /* the end has begun: not ready, and answers close their connection */
-	pthread_mutex_t lock;         /* over the two below */
+	pthread_mutex_t lock;         /* over all below */
 	struct snapshot *snapshot;
 	struct credentials *credentials;
+	struct error config_error, pair_error; /* of the last attempt to read them anew; empty when it was good */
 };
 
 /* Milliseconds of a clock that never goes back. */
@@ -42,6 +43,17 @@ void service_dispose(struct service *service);
 /* The configuration in use, for snapshot_release; the credentials in use, for credentials_release. */
 struct snapshot *service_snapshot(struct service *service);
 struct credentials *service_credentials(struct service *service);
+
+/*
+ * Puts another one in the place of the one in use, which those who hold it keep. Takes `config` in every case; `pair`
+ * is borrowed. On failure the old one stays: ERR_NOMEM, ERR_INVALID when GnuTLS refuses the pair.
+ */
+int service_replace_config(struct service *service, struct config *config, struct error *err);
+int service_replace_pair(struct service *service, const struct pki_pair *pair, struct error *err);
+
+/* What came of the last attempt to read both anew, for /readyz?verbose and the metrics. Copies of it. */
+void service_note_reload(struct service *service, const struct error *config, const struct error *pair);
+void service_reload_errors(struct service *service, struct error *config, struct error *pair);
 
 void snapshot_release(struct snapshot *snapshot);
 

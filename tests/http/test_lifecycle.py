@@ -33,7 +33,7 @@ class WrongUse(unittest.TestCase):
         done = run('--help')
         self.assertEqual((done.returncode, done.stderr), (0, ''))
         for option in ('--config', '--tls-cert', '--tls-key', '--self-signed', '--listen', '--admin-listen',
-                       '--threads', '--request-timeout', '--log-format', '--log-level', '--help'):
+                       '--threads', '--request-timeout', '--drain-delay', '--log-format', '--log-level', '--help'):
             self.assertIn(option, done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.split('\n'))), 100)
 
@@ -52,6 +52,7 @@ class WrongUse(unittest.TestCase):
                 ('--threads', ('--threads', '-1')),
                 ('--request-timeout', ('--request-timeout', '61')),
                 ('--request-timeout', ('--request-timeout', '')),
+                ('from 0 to 300', ('--drain-delay', '301')),
                 ('text or json', ('--log-format', 'xml')),
                 ('debug, info', ('--log-level', 'loud')),
                 ('ADDR:PORT', ('--listen', '8443')),
@@ -118,7 +119,7 @@ class Starts(unittest.TestCase):
             self.skipTest('this kernel has no IPv6')
         with tempfile.TemporaryDirectory() as directory:
             process = subprocess.Popen([harness.BINARY, 'serve', '--self-signed', directory, '--listen', '127.0.0.1:0',
-                                        '--admin-listen', '[::]:0'], stderr=subprocess.PIPE, text=True)
+                                        '--admin-listen', '[::]:0', '--drain-delay', '0'], stderr=subprocess.PIPE, text=True)
             line = next(line for line in process.stderr if 'msg=listening' in line)
             port = int(re.search(r'admin=\[::\]:(\d+)', line).group(1))
             for host in ('127.0.0.1', '::1'):

@@ -75,7 +75,7 @@ class Server:
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
             [BINARY, 'serve', '--self-signed', os.path.join(self.directory, 'pki'), '--listen', '127.0.0.1:0',
-             '--admin-listen', '127.0.0.1:0', *options],
+             '--admin-listen', '127.0.0.1:0', '--drain-delay', '0', *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace')
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
