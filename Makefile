@@ -125,10 +125,12 @@ fuzz-tools: $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%) $(B)/tests/support/decide_p
 
 # A real API server: built from Debian's source package once, then started as plain processes.
 e2e:
-	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES) $$($(PYTHON) tests/e2e/binaries.py --packages)"
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 all
+	@$(PYTHON) tests/e2e/binaries.py
 	@$(PYTHON) tests/e2e/selftest.py
 	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
+	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
 
 golden:
 	@$(MAKE) --no-print-directory -s -j2 check-tools
