@@ -13,13 +13,14 @@ static void round_trip(const struct json *value)
 {
 	struct arena arena = {0};
 	const struct yaml_node **documents;
-	size_t count;
+	size_t count = 0;
 	struct buf text, json;
 	struct json *again = NULL;
 	buf_init(&text, TEXT_MAX * 8);
 	buf_init(&json, TEXT_MAX * 8);
 	yaml_write(&text, value);
-	must(text.error == 0 && yaml_parse(&arena, buf_str(&text), &documents, &count, NULL) == 0, "written YAML can be read");
+	must(text.error == 0 && yaml_parse(&arena, buf_str(&text), &documents, &count, NULL) == 0,
+	     "written YAML can be read");
 	must(count == (json_kind(value) == JSON_NULL ? 0U : 1U), "it is one document");
 	if (count == 1) {
 		yaml_to_json(&json, documents[0]);
