@@ -11,9 +11,10 @@ struct str {
 	size_t n;
 };
 
-/* STR("text"): a view of a literal; STR_INIT in the initializer of a constant. STR_ARG(s): the two arguments of a "%.*s". */
+/* STR("text"): a view of a literal; STR_INIT in the initializer of a constant. */
 #define STR(literal) ((struct str)STR_INIT(literal))
 #define STR_INIT(literal) {(literal), sizeof(literal) - 1}
+/* The two arguments of a "%.*s". */
 #define STR_ARG(s) (int)(s).n, ((s).p ? (s).p : "")
 
 /* A view of a NUL-terminated string; NULL gives the absent string. */

@@ -112,11 +112,11 @@ static int hex4(const char *p, const char *end)
 static size_t utf8_length(const char *text, const char *end)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	size_t n = p[0] < 0x80			       ? 1
-		   : p[0] >= 0xC2 && p[0] < 0xE0       ? 2
-		   : p[0] >= 0xE0 && p[0] < 0xF0       ? 3
-		   : p[0] >= 0xF0 && p[0] < 0xF5       ? 4
-						       : 0;
+	size_t n = p[0] < 0x80                   ? 1
+		   : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
+		   : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
+		   : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
+						 : 0;
 	if (n == 0 || (size_t)(end - text) < n)
 		return 0;
 	for (size_t i = 1; i < n; i++)

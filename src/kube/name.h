@@ -22,7 +22,7 @@ bool name_is_env(struct str s);
 /* What a key of a Secret looks like: letters, digits, - _ and dots, at most 253. */
 bool name_is_secret_key(struct str s);
 
-/* An annotation key without its name part: a DNS subdomain. "example.com" of "example.com/key"; absent without slash. */
+/* An annotation key without its name, a DNS subdomain: "example.com" of "example.com/key"; absent without slash. */
 struct str name_key_prefix(struct str key);
 
 #endif

@@ -39,7 +39,7 @@ int workload_open(const struct workload_kind *kind, const struct json *object, s
 /* The value of a container's `name`; empty when it has none. */
 struct str container_name(const struct json *container);
 
-/* The container of that name in an array of containers, and its index in *index (may be NULL); NULL when none has it. */
+/* The container of that name in an array of containers, its index in *index (may be NULL); NULL when none has it. */
 const struct json *container_find(const struct json *containers, struct str name, size_t *index);
 
 #endif

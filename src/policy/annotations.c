@@ -18,9 +18,9 @@ enum key {
 };
 
 static const char *const key_names[KEY_COUNT] = {
-	[KEY_BINDINGS] = "bindings",	     [KEY_APP] = "app",
-	[KEY_CONTAINERS] = "containers",     [KEY_MIGRATE] = "migrate",
-	[KEY_MIGRATE_IMAGE] = "migrate-image", [KEY_MIGRATE_FROM] = "migrate-from",
+	[KEY_BINDINGS] = "bindings",                 [KEY_APP] = "app",
+	[KEY_CONTAINERS] = "containers",             [KEY_MIGRATE] = "migrate",
+	[KEY_MIGRATE_IMAGE] = "migrate-image",       [KEY_MIGRATE_FROM] = "migrate-from",
 	[KEY_MIGRATE_POSITION] = "migrate-position", [KEY_INJECT] = "inject",
 };
 
@@ -110,7 +110,8 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	r->fields[key] = field;
 }
 
-static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below, bool on_template)
+static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below,
+		    bool on_template)
 {
 	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
 		struct str name = own_name(r->config, json_key(a));

@@ -1,9 +1,10 @@
-#include "policy/planner.h"
+#include "policy/plan.h"
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "codec/json_pointer.h"
 #include "kube/image.h"
+#include "policy/planner.h"
 
 /* Groups of containers with the same record that a new record is compared with. */
 #define RECENT_GROUPS 8
@@ -66,7 +67,8 @@ static struct str container_names(struct planner *p)
 {
 	struct buf text;
 	buf_init(&text, LIMIT_MESSAGE);
-	for (const struct json *c = json_first(p->workload->containers); c != NULL && text.n < LIMIT_MESSAGE / 4; c = json_next(c))
+	const struct json *containers = p->workload->containers;
+	for (const struct json *c = json_first(containers); c != NULL && text.n < LIMIT_MESSAGE / 4; c = json_next(c))
 		buf_fmt(&text, "%s%.*s", text.n > 0 ? ", " : "", STR_ARG(container_name(c)));
 	struct str result = arena_str(p->arena, buf_str(&text));
 	buf_free(&text);
@@ -232,7 +234,8 @@ static bool plan_pull_secrets(struct planner *p, bool wished, struct str *record
 	size_t count = 0;
 	*record = STR("");
 	if (desired == NULL ||
-	    !list_open(p->arena, json_pointer_join(p->arena, p->pod_pointer, str_of(key)), json_getz(p->workload->pod_spec, key),
+	    !list_open(p->arena, json_pointer_join(p->arena, p->pod_pointer, str_of(key)),
+		       json_getz(p->workload->pod_spec, key),
 		       plan_trusts(p, p->workload->pod_spec, p->old != NULL ? p->old->pod_spec : NULL, key)
 			       ? p->status.pull_secrets
 			       : NULL,
@@ -349,7 +352,7 @@ static struct str status_text(struct planner *p, const struct record *r)
 	return plan_keep(p, &text);
 }
 
-/* Sets an annotation of the workload to `value`, or takes it away when that is absent and the old one was connhook's. */
+/* Sets an annotation of the workload to `value`, or removes it when that is absent and the old one was connhook's. */
 static void set_annotation(struct planner *p, struct str key, struct str value, bool ours)
 {
 	const struct json *annotations = json_getz(p->workload->metadata, "annotations");
@@ -394,7 +397,8 @@ static void read_status(struct planner *p, const struct workload *old)
 	if (!status_read(p->arena, text, &p->status))
 		violation_add(&p->out->warnings, annotation_field(p->arena, p->config, "status"), STR("status"),
 			      "the status annotation is not one that connhook wrote; it is written anew");
-	if (!p->status.present && old != NULL && status_read(p->arena, annotation_status(p->config, old->metadata), &p->status))
+	if (!p->status.present && old != NULL &&
+	    status_read(p->arena, annotation_status(p->config, old->metadata), &p->status))
 		p->old = old;
 	p->out->other_config = p->status.present && !str_eq(p->status.fingerprint, p->config->fingerprint);
 }
@@ -418,8 +422,8 @@ static bool nowhere_to_inject(struct planner *p)
 			return false;
 	if (p->wishes.bindings_annotated || p->wishes.migrate)
 		violation_add(&p->out->problems, annotation_field(p->arena, p->config, "bindings"), STR("bindings:nowhere:"),
-			      "there is no container to inject: the containers are %.*s, which the configuration excludes; name one "
-			      "in the annotation %.*s/containers",
+			      "there is no container to inject: the containers are %.*s, which the configuration excludes; "
+			      "name one in the annotation %.*s/containers",
 			      STR_ARG(container_names(p)), STR_ARG(p->config->annotation_prefix));
 	return true;
 }
@@ -445,7 +449,10 @@ static bool make(struct planner *p)
 void plan_make(struct arena *arena, const struct config *config, const struct workload *workload, struct str namespace,
 	       const struct workload *old, struct plan *out)
 {
-	*out = (struct plan){.problems.arena = arena, .collisions.arena = arena, .missing.arena = arena, .warnings.arena = arena};
+	*out = (struct plan){.problems.arena = arena,
+			     .collisions.arena = arena,
+			     .missing.arena = arena,
+			     .warnings.arena = arena};
 	struct patch patch;
 	patch_init(&patch);
 	struct planner p = {
@@ -465,7 +472,8 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	if (out->skipped == NULL && out->problems.count == 0) {
 		check_patterns(&p);
 		bool wished = p.wishes.bindings.count > 0 || p.wishes.migrate;
-		if (wished && out->problems.count == 0 && nowhere_to_inject(&p) && out->problems.count == 0 && !p.status.present)
+		if (wished && out->problems.count == 0 && nowhere_to_inject(&p) && out->problems.count == 0 &&
+		    !p.status.present)
 			out->skipped = "no-containers";
 		if (out->skipped == NULL && out->problems.count == 0 && !make(&p) && !p.too_large)
 			arena->failed = true;
@@ -475,8 +483,8 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 		out->patch = arena_str(arena, patch.count > 0 ? buf_str(&patch.text) : (struct str){NULL, 0});
 	if (p.too_large && !arena->failed)
 		violation_add(&out->problems, p.pod_field, STR("too-large"),
-			      "injection would add more than %lu MiB to the workload's %zu containers; name those that need bindings in "
-			      "the annotation %.*s/containers",
+			      "injection would add more than %lu MiB to the workload's %zu containers; name those that need "
+			      "bindings in the annotation %.*s/containers",
 			      LIMIT_PATCH / MIB, json_count(workload->containers), STR_ARG(config->annotation_prefix));
 	patch_free(&patch);
 }

@@ -87,7 +87,7 @@ static const struct json *without(struct arena *arena, const struct json *entry,
 static bool clean_residue(struct planner *p, struct list *list, const struct json *recorded)
 {
 	size_t records = 0;
-	for (const struct json *r = json_first(recorded); r != NULL && records < RESIDUE_RECORDS; r = json_next(r), records++) {
+	for (const struct json *r = json_first(recorded); r != NULL && records++ < RESIDUE_RECORDS; r = json_next(r)) {
 		for (size_t i = 0; i < list->count && list->ours < list->count; i++) {
 			struct list_entry *e = &list->entries[i];
 			if (e->ours || !str_eq(env_name(e->value), env_name(r)))
@@ -116,7 +116,8 @@ static const struct json **desired_env_from(struct planner *p, const struct list
 	return desired;
 }
 
-static const struct json **desired_env(struct planner *p, const struct list *list, const struct place *at, size_t *count)
+static const struct json **desired_env(struct planner *p, const struct list *list, const struct place *at,
+				       size_t *count)
 {
 	const struct json **desired = arena_array(p->arena, p->env_count, sizeof(const struct json *));
 	*count = 0;
@@ -133,8 +134,9 @@ static const struct json **desired_env(struct planner *p, const struct list *lis
 }
 
 /* Marks what is injected, and notes what of it does not stand there yet. */
-static void note_desired(struct planner *p, const struct list *list, const struct plan_entry *entries, size_t entry_count,
-			 const struct json *const *desired, size_t count, const struct place *at, const char *key)
+static void note_desired(struct planner *p, const struct list *list, const struct plan_entry *entries,
+			 size_t entry_count, const struct json *const *desired, size_t count, const struct place *at,
+			 const char *key)
 {
 	size_t e = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -163,8 +165,9 @@ static void write_list(struct json_writer *w, const char *key, const struct json
 }
 
 /* The container's part of the status, as members of an object. */
-static struct str record_text(struct planner *p, const struct list *env_from, const struct json *const *from, size_t from_count,
-			      const struct list *env, const struct json *const *own, size_t own_count)
+static struct str record_text(struct planner *p, const struct list *env_from, const struct json *const *from,
+			      size_t from_count, const struct list *env, const struct json *const *own,
+			      size_t own_count)
 {
 	if (from_count == 0 && own_count == 0)
 		return STR("");

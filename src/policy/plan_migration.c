@@ -8,8 +8,8 @@
 #define INIT "initContainers"
 
 /* The fields that connhook sets, each on every pass; others are the API server's defaults or somebody else's. */
-static const char *const fields[] = {"image",	  "imagePullPolicy", "command",	 "args",	 "workingDir",
-				     "envFrom", "env",		   "resources", "volumeMounts", "securityContext"};
+static const char *const fields[] = {"image",   "imagePullPolicy", "command",   "args",         "workingDir",
+				     "envFrom", "env",             "resources", "volumeMounts", "securityContext"};
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
 static void write_field(struct json_writer *w, const char *key, const struct json *value)
@@ -156,7 +156,10 @@ static void take_away(struct planner *p, size_t at, size_t count)
 		patch_remove(p->patch, list);
 }
 
-/* Is the name taken by a container of the owner, in `containers` or, unless connhook's own has it, beside it? A problem. */
+/*
+ * Is the name taken by a container of the owner, in `containers` or, unless connhook's own has it, beside it? A
+ * problem.
+ */
 static bool name_is_taken(struct planner *p, bool mine_has_it)
 {
 	struct str name = p->config->migration_container;
@@ -171,8 +174,8 @@ static bool name_is_taken(struct planner *p, bool mine_has_it)
 		return false;
 	violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.%s[%zu].name", STR_ARG(p->pod_field), list, index),
 		      arena_fmt(p->arena, "migration:taken:%s", list),
-		      "found a container of the workload's own named \"%.*s\", the name of the migration that connhook injects; "
-		      "rename it, or remove the annotation %.*s/migrate",
+		      "found a container of the workload's own named \"%.*s\", the name of the migration that connhook "
+		      "injects; rename it, or remove the annotation %.*s/migrate",
 		      STR_ARG(name), STR_ARG(p->config->annotation_prefix));
 	return true;
 }

@@ -220,7 +220,7 @@ static void write_annotated(struct json_writer *w, const struct config *config)
 {
 	static const char *const on_workload[] = {"metadata", "annotations", NULL};
 	static const char *const on_template[] = {"spec", "template", "metadata", "annotations", NULL};
-	static const char *const on_cron_job[] = {"spec",     "jobTemplate", "spec",	    "template",
+	static const char *const on_cron_job[] = {"spec",     "jobTemplate", "spec", "template",
 						  "metadata", "annotations", NULL};
 	static const char *const on_job_template[] = {"spec", "jobTemplate", "metadata", "annotations", NULL};
 	static const char *const *const places[] = {on_workload, on_template, on_cron_job, on_job_template};
@@ -242,7 +242,8 @@ static void write_annotated(struct json_writer *w, const struct config *config)
 }
 
 /* Conditions under which connhook would do nothing keep the API server from calling (CEL, Kubernetes 1.30). */
-static void write_conditions(struct json_writer *w, const struct config *config, const struct registration *r, bool mutating)
+static void write_conditions(struct json_writer *w, const struct config *config, const struct registration *r,
+			     bool mutating)
 {
 	if (r->minor < REGISTRATION_MATCH_CONDITIONS)
 		return;

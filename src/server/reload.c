@@ -39,7 +39,8 @@ static void watch_all(struct reload *r)
 	}
 }
 
-void reload_init(struct reload *r, struct service *service, const struct server_source *source, const struct pki_pair *pair)
+void reload_init(struct reload *r, struct service *service, const struct server_source *source,
+		 const struct pki_pair *pair)
 {
 	*r = (struct reload){.service = service, .source = source, .due = service_now() + RELOAD_SECONDS * 1000};
 	r->certificate = str_hash(STR_HASH_SEED, (struct str){pair->certificate.p, pair->certificate.n});
