@@ -69,7 +69,8 @@ $(B)/generated/profile_%.h: src/policy/profiles/%.yaml
 
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libconnhook.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libconnhook.a $(LINK) $(shell pkg-config --libs check) $(LIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libconnhook.a $(LINK) \
+		$(shell pkg-config --libs check) $(LIBS)
 
 $(B)/tests/support/%: tests/support/%.c $(B)/libconnhook.a
 	@mkdir -p $(@D)
@@ -118,7 +119,8 @@ FUZZ_SECONDS ?= 20
 FUZZ = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 fuzz:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(LINT_PACKAGES)"
-	@$(MAKE) --no-print-directory -s -j2 fuzz-tools B=build/fuzz CC=$(CLANG) OPTIMISE="$(FUZZ)" LINK="-fsanitize=address,undefined"
+	@$(MAKE) --no-print-directory -s -j2 fuzz-tools B=build/fuzz CC=$(CLANG) OPTIMISE="$(FUZZ)" \
+		LINK="-fsanitize=address,undefined"
 	@$(PYTHON) tests/fuzz/fuzz.py --build build/fuzz --seconds $(FUZZ_SECONDS)
 
 fuzz-tools: $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%) $(B)/tests/support/decide_pipe $(B)/connhook

@@ -79,8 +79,9 @@ class Chart(unittest.TestCase):
                         self.assertEqual(set(found), set(KINDS))
 
     def test_match_conditions_follow_the_clusters_version(self):
-        for setting, version, expected in (("auto", "1.29.9", False), ("auto", "1.30.0", True), (False, "1.34.0", False),
-                                           (True, "1.29.9", True), ("auto", "v1.30.2-gke.1587003", True)):
+        for setting, version, expected in (("auto", "1.29.9", False), ("auto", "1.30.0", True),
+                                           (False, "1.34.0", False), (True, "1.29.9", True),
+                                           ("auto", "v1.30.2-gke.1587003", True)):
             with self.subTest(setting=setting, version=version):
                 _, found = self.rendered({"webhooks": {"matchConditions": setting}}, "--kube-version", version)
                 for hook in found.values():

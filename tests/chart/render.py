@@ -36,8 +36,8 @@ MATRIX = {
     "defaults": ({}, []),
     "certificates provided": ({"certificates": PROVIDED}, []),
     "certificates by helm": ({"certificates": {"mode": "helm"}}, []),
-    "an issuer of the user's": ({"certificates": {"certManager": {"issuerRef": {"name": "ours", "kind": "ClusterIssuer"}}}},
-                                []),
+    "an issuer of the user's": ({"certificates": {"certManager": {"issuerRef": {"name": "ours",
+                                                                                "kind": "ClusterIssuer"}}}}, []),
     "in-cluster": ({"profile": "in-cluster"}, []),
     "a configuration of the user's": ({"config": OWN_CONFIG}, []),
     "hostNetwork": ({"hostNetwork": True, "server": {"port": 10260, "adminPort": 10261}}, []),
@@ -48,7 +48,8 @@ MATRIX = {
     "lean": ({"replicaCount": 1, "podDisruptionBudget": {"enabled": False}, "topologySpread": {"enabled": False},
               "networkPolicy": {"enabled": False}, "serviceAccount": {"create": False}}, []),
     "monitored": ({"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-                   "networkPolicy": {"adminFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]}}, []),
+                   "networkPolicy": {"adminFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]}},
+                  []),
     "admin port for nobody": ({"networkPolicy": {"adminFrom": []}}, []),
     "OpenShift": ({"securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}, []),
     "names and labels": ({"nameOverride": "hook", "commonLabels": {"team": "platform"}, "podLabels": {"mesh": "off"},
@@ -278,7 +279,8 @@ class Values(unittest.TestCase):
             self.assertEqual(chart.one("Job")["spec"]["template"]["spec"]["containers"][0]["image"], expected)
 
     def test_disruption_budget_is_of_the_clusters_version(self):
-        for version, expected in (("1.20.2", "policy/v1beta1"), ("1.21.0", "policy/v1"), ("v1.33.1-eks-1", "policy/v1")):
+        for version, expected in (("1.20.2", "policy/v1beta1"), ("1.21.0", "policy/v1"),
+                                  ("v1.33.1-eks-1", "policy/v1")):
             budget = TOOLS.template({}, "--kube-version", version).one("PodDisruptionBudget")
             self.assertEqual(budget["apiVersion"], expected)
         self.assertEqual(TOOLS.template({"podDisruptionBudget": {"enabled": False}}).all("PodDisruptionBudget"), [])

@@ -86,7 +86,8 @@ class Release:
         self.run("install", values)
 
     def run(self, command, values, *arguments):
-        return CLUSTER.helm(command, self.name, CHART, "-n", self.namespace, "--values", values_file(values), *arguments)
+        return CLUSTER.helm(command, self.name, CHART, "-n", self.namespace, "--values", values_file(values),
+                            *arguments)
 
     def get(self, resource, name=None):
         place = None if resource in HOOKS else self.namespace

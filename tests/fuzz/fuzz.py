@@ -22,8 +22,8 @@ from support import core  # noqa: E402
 
 TARGETS = ('decide', 'json', 'yaml', 'patch', 'config', 'image', 'cert')
 CERTIFICATES = ('tls.crt', 'tls.key', 'ca.crt')
-IMAGES = ('postgres', 'postgres:16', 'my.registry:5000/team/postgres@sha256:' + 64 * 'a', 'ghcr.io/a/b:v1', '[::1]:5000/a',
-          'localhost/a', '100m', '1.5Gi', '1e3', 'a-b.c', 'index.docker.io/library/redis')
+IMAGES = ('postgres', 'postgres:16', 'my.registry:5000/team/postgres@sha256:' + 64 * 'a', 'ghcr.io/a/b:v1',
+          '[::1]:5000/a', 'localhost/a', '100m', '1.5Gi', '1e3', 'a-b.c', 'index.docker.io/library/redis')
 PATCHES = (('{"a":[1,2]}', '[{"op":"add","path":"/a/-","value":3},{"op":"test","path":"/a/2","value":3}]'),
            ('{"a":{"b/c":1}}', '[{"op":"move","from":"/a/b~1c","path":"/d"},{"op":"remove","path":"/a"}]'),
            ('[1]', '[{"op":"copy","from":"/0","path":"/0"},{"op":"replace","path":"","value":{}}]'))
@@ -57,7 +57,8 @@ def seed(build, corpus):
         text = golden.read(path)
         if len(text) < 20000:
             write(corpus + '/yaml', text)
-    for path in glob.glob(TESTS + '/cases/**/config*.yaml', recursive=True) + glob.glob(TESTS + '/../src/policy/profiles/*'):
+    for path in (glob.glob(TESTS + '/cases/**/config*.yaml', recursive=True) +
+                 glob.glob(TESTS + '/../src/policy/profiles/*')):
         write(corpus + '/config', golden.read(path))
     for text in IMAGES:
         write(corpus + '/image', text.encode())

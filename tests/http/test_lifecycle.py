@@ -119,7 +119,8 @@ class Starts(unittest.TestCase):
             self.skipTest('this kernel has no IPv6')
         with tempfile.TemporaryDirectory() as directory:
             process = subprocess.Popen([harness.BINARY, 'serve', '--self-signed', directory, '--listen', '127.0.0.1:0',
-                                        '--admin-listen', '[::]:0', '--drain-delay', '0'], stderr=subprocess.PIPE, text=True)
+                                        '--admin-listen', '[::]:0', '--drain-delay', '0'],
+                                       stderr=subprocess.PIPE, text=True)
             line = next(line for line in process.stderr if 'msg=listening' in line)
             port = int(re.search(r'admin=\[::\]:(\d+)', line).group(1))
             for host in ('127.0.0.1', '::1'):

@@ -86,7 +86,8 @@ class Configuration(Case):
             server.wait_metric('connhook_config_last_reload_successful', 0)
             status, _, text = server.get('/readyz?verbose')
             self.assertEqual(status, 200)
-            self.assertRegex(text.decode(), r'\[\+\]configuration-reload ok \(the last good one is in use; .*config.yaml:1:')
+            self.assertRegex(text.decode(),
+                             r'\[\+\]configuration-reload ok \(the last good one is in use; .*config.yaml:1:')
             self.assertEqual(json.loads(server.get('/version')[2])['configuration'], before)
             write(self.config, configuration('two'))
             self.assertUses(server, self.config)
