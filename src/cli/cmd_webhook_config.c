@@ -105,10 +105,14 @@ static int check(const struct arguments *a)
 	if (a->native && a->of_webhooks != NULL)
 		return cli_fail("--native takes no --%s: the API server judges native policies itself and calls nobody; "
 				"leave it out", a->of_webhooks);
+	if (a->native && r->minor > 0 && r->minor < REGISTRATION_MATCH_CONDITIONS)
+		return cli_fail("native policies need Kubernetes 1.%d; register the webhooks instead: leave --native out",
+				REGISTRATION_MATCH_CONDITIONS);
 	if (a->native)
 		return EXIT_OK;
 	if ((r->service.p != NULL) == (r->url.p != NULL))
-		return cli_fail("webhook-config needs either --service NAMESPACE/NAME or --url BASE; see connhook webhook-config --help");
+		return cli_fail("webhook-config needs either --service NAMESPACE/NAME or --url BASE; "
+				"see connhook webhook-config --help");
 	if ((a->ca_file != NULL) == (r->inject_ca_from.p != NULL))
 		return cli_fail("webhook-config needs either --ca-file FILE or --cert-manager NAMESPACE/CERTIFICATE; "
 				"see connhook webhook-config --help");
@@ -171,7 +175,8 @@ static int read_ca(const char *path, struct buf *pem)
 	if (cli_read(path, LIMIT_CONFIG, pem, &err) != 0)
 		return cli_fail("%s", err.text);
 	if (strstr(pem->p, "-----BEGIN CERTIFICATE-----") == NULL)
-		return cli_fail("%s holds no certificate in PEM form; give the CA's, such as ca.crt of connhook certs init", path);
+		return cli_fail("%s holds no certificate in PEM form; give the CA's, such as ca.crt of connhook certs init",
+				path);
 	if (strstr(pem->p, "PRIVATE KEY-----") != NULL)
 		return cli_fail("%s holds a private key, which must not be published; give the CA's certificate alone", path);
 	return EXIT_OK;

@@ -35,10 +35,9 @@ static void write_claim_field(const struct native *n, const char *at, const char
 	native_validation(
 		n,
 		arena_fmt(a,
-			  "variables.name == \"\" || variables.%s == \"\" || !has(%.*s) || %.*s == null || %.*s == variables.%s || "
-			  "(size(variables.%s) == 2 && has(%.*s) && %.*s == %.*s)",
-			  wanted, STR_ARG(value), STR_ARG(value), STR_ARG(value), wanted, at, STR_ARG(was), STR_ARG(was),
-			  STR_ARG(value)),
+			  "variables.name == \"\" || variables.%s == \"\" || !(\"%s\" in variables.%s[0]) || %.*s == null || "
+			  "%.*s == variables.%s || (size(variables.%s) == 2 && \"%s\" in variables.%s[1] && %.*s == %.*s)",
+			  wanted, key, at, STR_ARG(value), STR_ARG(value), wanted, at, key, at, STR_ARG(was), STR_ARG(value)),
 		arena_fmt(a, "%s: found another value; expected %s; write that, or leave the field out", field, because),
 		arena_fmt(a,
 			  "\"%s: found \\\"\" + string(%.*s) + \"\\\"; expected \\\"\" + variables.%s + \"\\\", %s; write that, or "
@@ -57,7 +56,8 @@ static void write_claim_validations(const struct native *n)
 	native_validation(n, STR("request.operation == \"UPDATE\" || !variables.name.endsWith(\"" CONNECTION_SUFFIX "\")"),
 			  STR("metadata.name: found a name that ends in " CONNECTION_SUFFIX
 			      ", which marks connection secrets; expected a name that does not; choose a name without it"),
-			  STR("\"metadata.name: found \\\"\" + variables.name + \"\\\"; expected a name that does not itself end in "
+			  STR("\"metadata.name: found \\\"\" + variables.name + \"\\\"; expected a name that does not itself end "
+			      "in "
 			      CONNECTION_SUFFIX ", which marks connection secrets; name the claim without it\""));
 	native_validation(
 		n,
@@ -113,7 +113,8 @@ static void write_secret_validations(const struct native *n)
 	native_validation(n, STR("size(variables.contents) == 2 && variables.contents[0] == variables.contents[1]"),
 			  STR("metadata.name: found a name kept for the connection Secrets of claims; expected Crossplane alone to "
 			      "write it; put own values into a Secret of another name, or ask for this one with a claim"),
-			  STR("\"metadata.name: found Secret \\\"\" + object.metadata.name + \"\\\", a name kept for the connection "
+			  STR("\"metadata.name: found Secret \\\"\" + object.metadata.name + \"\\\", a name kept for the "
+			      "connection "
 			      "Secrets of claims; expected Crossplane alone to write it; put own values into a Secret of another "
 			      "name, or ask for this one with a claim\""));
 }
@@ -176,29 +177,34 @@ static struct str binding_names(const struct native *n)
 
 static void write_wave_variables(const struct native *n)
 {
-	struct str prefix = n->config->annotation_prefix, names = binding_names(n);
+	struct str prefix = n->config->annotation_prefix, names = binding_names(n), bound = default_bound(n, "p[2]");
+	struct str kinds = native_kinds(n, n->rule->kinds, n->rule->kind_count), workloads = native_workload_kinds(n);
 	int last = n->rule->integer;
 	native_objects(n);
 	native_variable(n, "source", "%.*s || (request.kind.group == \"external-secrets.io\" && "
 				     "request.kind.kind == \"ExternalSecret\")",
-			STR_ARG(native_kinds(n, n->rule->kinds, n->rule->kind_count)));
-	native_variable(n, "workload", "%.*s", STR_ARG(native_workload_kinds(n)));
+			STR_ARG(kinds));
+	native_variable(n, "workload", "%.*s", STR_ARG(workloads));
 	/* Of each object: the annotations of its pod template, which win, its own, and its labels. */
 	native_variable(n, "notes",
 			"variables.objects.map(o, "
 			"(request.kind.kind == \"CronJob\" ? "
-			"[o]" STEP("spec") STEP("jobTemplate") STEP("spec") STEP("template") STEP("metadata") STEP("annotations") " : "
+			"[o]" STEP("spec") STEP("jobTemplate") STEP("spec") STEP("template") STEP("metadata")
+			STEP("annotations") " : "
 			"[o]" STEP("spec") STEP("template") STEP("metadata") STEP("annotations") ") + "
 			"[o]" STEP("metadata") STEP("annotations") " + [o]" STEP("metadata") STEP("labels") ")");
 	native_variable(n, "bound",
 			"variables.notes.map(p, "
-			"(\"%.*s/inject\" in p[0] ? p[0][\"%.*s/inject\"] : \"%.*s/inject\" in p[1] ? p[1][\"%.*s/inject\"] : \"\") "
+			"(\"%.*s/inject\" in p[0] ? p[0][\"%.*s/inject\"] : \"%.*s/inject\" in p[1] ? p[1][\"%.*s/inject\"] : "
+			"\"\") "
 			"!= \"false\" && "
-			"(\"%.*s/bindings\" in p[0] ? p[0][\"%.*s/bindings\"].split(\",\").exists(b, b.split(\"=\")[0].trim() in %.*s) : "
-			"\"%.*s/bindings\" in p[1] ? p[1][\"%.*s/bindings\"].split(\",\").exists(b, b.split(\"=\")[0].trim() in %.*s) : "
+			"(\"%.*s/bindings\" in p[0] ? p[0][\"%.*s/bindings\"].split(\",\").exists(b, b.split(\"=\")[0].trim() in "
+			"%.*s) : "
+			"\"%.*s/bindings\" in p[1] ? p[1][\"%.*s/bindings\"].split(\",\").exists(b, b.split(\"=\")[0].trim() in "
+			"%.*s) : "
 			"(%.*s)))",
 			STR_ARG(prefix), STR_ARG(prefix), STR_ARG(prefix), STR_ARG(prefix), STR_ARG(prefix), STR_ARG(prefix),
-			STR_ARG(names), STR_ARG(prefix), STR_ARG(prefix), STR_ARG(names), STR_ARG(default_bound(n, "p[2]")));
+			STR_ARG(names), STR_ARG(prefix), STR_ARG(prefix), STR_ARG(names), STR_ARG(bound));
 	native_variable(n, "waves",
 			"variables.notes.map(p, \"" KEY "\" in p[1] && type(p[1][\"" KEY "\"]) == string ? "
 			"[p[1][\"" KEY "\"]] : [])");
@@ -231,7 +237,8 @@ static void write_wave(const struct native *n, const char *fault, const char *fo
 static void write_wave_validations(const struct native *n)
 {
 	int last = n->rule->integer;
-	struct str before = arena_fmt(n->arena, "wave %d or earlier, so that it is there before the workloads bound to it", last);
+	struct str before = arena_fmt(n->arena, "wave %d or earlier, so that it is there before the workloads bound to it",
+				      last);
 	struct str behind = arena_fmt(n->arena,
 				      "a wave later than %d, that of claims and ExternalSecrets, so that its Secrets are there "
 				      "when it starts",

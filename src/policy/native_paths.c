@@ -44,7 +44,7 @@ static struct str pattern_literal(const struct native *n, struct buf *pattern)
 	return native_take(n, &out);
 }
 
-/* In brackets: does the path p fit any of the list? find takes one slash more at its end. */
+/* Does the path p fit any of the list? find takes one slash more at its end. */
 static struct str fits(const struct native *n, size_t list, bool find)
 {
 	const struct names *patterns = &n->rule->lists[list];
@@ -57,7 +57,8 @@ static struct str fits(const struct native *n, size_t list, bool find)
 		add_pattern(&text, patterns->items[i], find, &ignored);
 	}
 	buf_addz(&text, find ? ")/?$" : ")$");
-	return arena_fmt(n->arena, "p.matches(%.*s)", STR_ARG(pattern_literal(n, &text)));
+	struct str literal = pattern_literal(n, &text);
+	return arena_fmt(n->arena, "p.matches(%.*s)", STR_ARG(literal));
 }
 
 /* In brackets: is p a path of the service whose the name k.name is? */
@@ -75,8 +76,8 @@ static struct str owned(const struct native *n, bool find)
 		add_pattern(&pattern, patterns->items[i], find, &segment);
 		buf_addz(&pattern, find ? "/?$" : "$");
 		struct str literal = pattern_literal(n, &pattern);
-		buf_fmt(&text, "%s(p.matches(%.*s) && (k.name + \"-\").startsWith(p.split(\"/\")[%zu] + \"-\"))", i > 0 ? " || " : "",
-			STR_ARG(literal), segment);
+		buf_fmt(&text, "%s(p.matches(%.*s) && (k.name + \"-\").startsWith(p.split(\"/\")[%zu] + \"-\"))",
+			i > 0 ? " || " : "", STR_ARG(literal), segment);
 	}
 	buf_addz(&text, patterns->count > 0 ? ")" : "false)");
 	return native_take(n, &text);
@@ -85,11 +86,11 @@ static struct str owned(const struct native *n, bool find)
 /* May the path p of the object k be used? */
 static struct str good(const struct native *n, bool find)
 {
+	struct str shared = fits(n, SHARED_PATHS, find), platform = fits(n, PLATFORM_PATHS, find), own = owned(n, find);
 	return arena_fmt(n->arena,
 			 "!p.contains(\"_ENV_\") && p.matches(\"^(/[-A-Za-z0-9_.]+)+%s$\") && !p.matches(\"/[.]{1,2}(/|$)\") && "
 			 "(%.*s ? !variables.push : !%.*s && %.*s)",
-			 find ? "/?" : "", STR_ARG(fits(n, SHARED_PATHS, find)), STR_ARG(fits(n, PLATFORM_PATHS, find)),
-			 STR_ARG(owned(n, find)));
+			 find ? "/?" : "", STR_ARG(shared), STR_ARG(platform), STR_ARG(own));
 }
 
 static void write_variables(const struct native *n)
@@ -105,7 +106,8 @@ static void write_variables(const struct native *n)
 	native_variable(n, "sources",
 			"variables.specs.map(s, "
 			"request.kind.kind == \"ClusterExternalSecret\" ? {"
-			"\"name\": dyn(" TEXT("s", "externalSecretName") " && s.externalSecretName != \"\" ? s.externalSecretName : "
+			"\"name\": dyn(" TEXT("s", "externalSecretName") " && s.externalSecretName != \"\" ? s.externalSecretName "
+									 ": "
 			"variables.name), "
 			"\"spec\": dyn(" MAP("s", "externalSecretSpec") " ? s.externalSecretSpec : {})} : "
 			"request.kind.kind == \"ClusterPushSecret\" ? {"
@@ -179,7 +181,8 @@ static void write_path_validations(const struct native *n)
 		       "overlays/<env>), not the base"));
 	write_path(n, STR("!p.startsWith(\"/\")"), "that does not begin with a slash",
 		   arena_fmt(n->arena, "%.*s; write the whole path", STR_ARG(own)));
-	write_path(n, arena_fmt(n->arena, "variables.push && %.*s", STR_ARG(shared)), "that all may read and none may write",
+	write_path(n, arena_fmt(n->arena, "variables.push && %.*s", STR_ARG(shared)),
+		   "that all may read and none may write",
 		   arena_fmt(n->arena, "%.*s of the service's own; write there, or ask the platform team to share the value",
 			     STR_ARG(own)));
 	write_path(n, arena_fmt(n->arena, "!%.*s && %.*s", STR_ARG(shared), STR_ARG(platform)), "of the platform",
@@ -187,7 +190,8 @@ static void write_path_validations(const struct native *n)
 			     STR_ARG(own)));
 	write_path(n, STR("true"), "that is not the service's own",
 		   arena_fmt(n->arena,
-			     "%.*s, of letters, digits, - _ and dots, where the object's name is <service> or begins with <service>-; "
+			     "%.*s, of letters, digits, - _ and dots, where the object's name is <service> or begins with "
+			     "<service>-; "
 			     "use such a path",
 			     STR_ARG(own)));
 }
@@ -197,7 +201,8 @@ static void write_validations(const struct native *n)
 	struct str own = expected_path(n);
 	write_path_validations(n);
 	native_validation(n,
-			  STR("variables.pathless[0].all(f, size(variables.pathless) == 2 && variables.pathless[1].exists(g, g == f))"),
+			  STR("variables.pathless[0].all(f, size(variables.pathless) == 2 && variables.pathless[1].exists(g, g == "
+			      "f))"),
 			  arena_fmt(n->arena,
 				    "spec.dataFrom.find.path: found none, so that find reads the secrets of all services; expected the "
 				    "beginning of %.*s, where the object's name is <service> or begins with <service>-; add it",
@@ -207,7 +212,8 @@ static void write_validations(const struct native *n)
 			  STR("!variables.push || variables.lists[0].to.all(t, size(variables.lists) == 2 && "
 			      "variables.lists[1].to.exists(u, u == t))"),
 			  arena_fmt(n->arena,
-				    "spec.dataTo: found dataTo, which makes its paths from the keys of the Secret; expected paths that can "
+				    "spec.dataTo: found dataTo, which makes its paths from the keys of the Secret; expected paths "
+				    "that can "
 				    "be read here; list them: data[].match.remoteRef.remoteKey: %.*s",
 				    STR_ARG(own)),
 			  STR(""));
@@ -216,7 +222,8 @@ static void write_validations(const struct native *n)
 			      "(size(variables.targets) == 2 && variables.targets[1] == variables.targets[0])"),
 			  STR("spec.target.name: found a name that ends in " CONNECTION_SUFFIX
 			      "; expected one that does not, because Crossplane writes those; choose another name"),
-			  STR("\"spec.target.name: found \\\"\" + variables.targets[0] + \"\\\"; expected a Secret whose name does not "
+			  STR("\"spec.target.name: found \\\"\" + variables.targets[0] + \"\\\"; expected a Secret whose name "
+			      "does not "
 			      "end in " CONNECTION_SUFFIX ", because Crossplane writes those; choose another name\""));
 }
 

@@ -23,21 +23,25 @@ enum { IMAGES, ALLOWED_IMAGES };
 #define PLAIN_PART "[a-z0-9]+((_|__|-+)[a-z0-9]+)*"
 #define TAG "[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}"
 #define DIGEST "[-A-Za-z0-9+._]+:[A-Fa-f0-9]{32,}"
-#define REFERENCE "\"^(" REGISTRY "/|" PLAIN_PART "/)?(" PART "/)*" PART "(:" TAG ")?(@" DIGEST ")?$\""
+#define REFERENCE "\"^((" REGISTRY "|" PLAIN_PART ")/(" PART "/)*)?" PART "(:" TAG ")?(@" DIGEST ")?$\""
 
-#define INSTEAD                                                                                                         \
+#define INSTEAD                                                                                                     \
 	"databases are managed outside the cluster; take the URL from an ExternalSecret \\\"<service>-db\\\" and bind it " \
 	"with the annotation "
 
 static void write_database_variables(const struct native *n)
 {
+	struct str kinds = native_kinds(n, n->rule->kinds, n->rule->kind_count), workloads = native_workload_kinds(n);
+	struct str images = native_regex(n, &n->rule->lists[IMAGES], "[^/]", "(^|/)(", ")$");
+	struct str allowed = native_regex(n, &n->rule->lists[ALLOWED_IMAGES], "[^/]", "(^|/)(", ")$");
 	native_objects(n);
-	native_variable(n, "database", "%.*s", STR_ARG(native_kinds(n, n->rule->kinds, n->rule->kind_count)));
-	native_variable(n, "workload", "%.*s", STR_ARG(native_workload_kinds(n)));
+	native_variable(n, "database", "%.*s", STR_ARG(kinds));
+	native_variable(n, "workload", "%.*s", STR_ARG(workloads));
 	native_pods(n);
 	native_variable(n, "names",
 			"variables.specs.map(s, request.kind.group == \"" PLATFORM_GROUP "\" && "
-			"request.kind.kind == \"WebService\" && has(s.databaseName) && !(s.databaseName in [null, \"\"]))");
+			"request.kind.kind == \"WebService\" && has(s.databaseName) && s.databaseName != null && s.databaseName "
+			"!= \"\")");
 	/* Of init containers, only sidecars serve. */
 	native_variable(n, "running",
 			"variables.pods.map(p, (has(p.containers) && type(p.containers) == list ? p.containers : []) + "
@@ -55,8 +59,7 @@ static void write_database_variables(const struct native *n)
 			".map(r, r.split(\"@\")[0].split(\":\")[0])[0]}))");
 	native_variable(n, "servers",
 			"variables.images.map(l, l.filter(i, i.repository.matches(%.*s) && !i.repository.matches(%.*s)))",
-			STR_ARG(native_regex(n, &n->rule->lists[IMAGES], "[^/]", "(^|/)(", ")$")),
-			STR_ARG(native_regex(n, &n->rule->lists[ALLOWED_IMAGES], "[^/]", "(^|/)(", ")$")));
+			STR_ARG(images), STR_ARG(allowed));
 	native_variable(n, "fresh",
 			"!variables.workload ? [] : variables.servers[0].filter(s, size(variables.servers) == 1 || "
 			"!variables.servers[1].exists(t, t.container == s.container && t.repository == s.repository))");
@@ -68,7 +71,8 @@ static void write_database_validations(const struct native *n)
 	struct str prefix = n->config->annotation_prefix;
 	/* A kind never changes. */
 	native_validation(n, STR("request.operation == \"UPDATE\" || !variables.database"),
-			  arena_fmt(a, "kind: found an in-cluster database; expected none: databases are managed outside the cluster; "
+			  arena_fmt(a, "kind: found an in-cluster database; expected none: databases are managed outside the "
+				       "cluster; "
 				       "take the URL from an ExternalSecret \"<service>-db\" and bind it with the annotation "
 				       "%.*s/bindings: db",
 				    STR_ARG(prefix)),
@@ -77,7 +81,8 @@ static void write_database_validations(const struct native *n)
 				    "database; expected none: " INSTEAD "%.*s/bindings: db\"",
 				    STR_ARG(prefix)));
 	native_validation(n, STR("!variables.names[0] || (size(variables.names) == 2 && variables.names[1])"),
-			  arena_fmt(a, "spec.databaseName: found a name, which asks for an in-cluster database; expected the field to "
+			  arena_fmt(a, "spec.databaseName: found a name, which asks for an in-cluster database; expected the "
+				       "field to "
 				       "be left out: databases are managed outside the cluster; take the URL from an ExternalSecret "
 				       "\"<service>-db\" and bind it with the annotation %.*s/bindings: db",
 				    STR_ARG(prefix)),
@@ -86,12 +91,14 @@ static void write_database_validations(const struct native *n)
 				    "in-cluster database; expected the field to be left out: " INSTEAD "%.*s/bindings: db\"",
 				    STR_ARG(prefix)));
 	native_validation(n, STR("size(variables.fresh) == 0"),
-			  arena_fmt(a, "image: found the image of a database server; expected none: databases are managed outside the "
+			  arena_fmt(a, "image: found the image of a database server; expected none: databases are managed outside "
+				       "the "
 				       "cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it with the annotation "
 				       "%.*s/bindings: db",
 				    STR_ARG(prefix)),
 			  arena_fmt(a,
-				    "\"container \" + variables.fresh[0].container + \": found image \\\"\" + variables.fresh[0].image + "
+				    "\"container \" + variables.fresh[0].container + \": found image \\\"\" + "
+				    "variables.fresh[0].image + "
 				    "\"\\\", a database server; expected none: " INSTEAD "%.*s/bindings: db\"",
 				    STR_ARG(prefix)));
 }
@@ -134,6 +141,10 @@ static struct str literal(const struct native *n, const char *text)
 
 static void write_credential_variables(const struct native *n)
 {
+	struct str userinfo = literal(n, USERINFO), parameter = literal(n, PARAMETER);
+	struct str references = literal(n, "^" REFERENCES "$");
+	struct str names = native_regex(n, &n->rule->lists[NAMES], ".", "(?s)^(", ")$");
+	struct str allowed = native_regex(n, &n->rule->lists[ALLOWED_NAMES], ".", "(?s)^(", ")$");
 	native_objects(n);
 	native_pods(n);
 	native_variable(n, "containers",
@@ -150,15 +161,13 @@ static void write_credential_variables(const struct native *n)
 	native_variable(n, "urls",
 			"variables.changed.map(l, l.filter(e, e.value.contains(\"://\") && (e.value.matches(%.*s) || "
 			"e.value.matches(%.*s)))).filter(l, size(l) > 0)",
-			STR_ARG(literal(n, USERINFO)), STR_ARG(literal(n, PARAMETER)));
+			STR_ARG(userinfo), STR_ARG(parameter));
 	native_variable(n, "named",
 			"variables.changed.map(l, l.filter(e, [e.name.upperAscii().replace(\"-\", \"_\").replace(\".\", \"_\")]"
 			".exists(u, u.matches(%.*s) && !u.matches(%.*s)) && !e.value.matches(%.*s) && "
 			"!(e.value.lowerAscii() in [\"true\", \"false\", \"yes\", \"no\", \"on\", \"off\", \"0\", \"1\"])))"
 			".filter(l, size(l) > 0)",
-			STR_ARG(native_regex(n, &n->rule->lists[NAMES], ".", "(?s)^(", ")$")),
-			STR_ARG(native_regex(n, &n->rule->lists[ALLOWED_NAMES], ".", "(?s)^(", ")$")),
-			STR_ARG(literal(n, "^" REFERENCES "$")));
+			STR_ARG(names), STR_ARG(allowed), STR_ARG(references));
 }
 
 static void write_credential_validations(const struct native *n)
@@ -166,18 +175,21 @@ static void write_credential_validations(const struct native *n)
 	struct arena *a = n->arena;
 	struct str prefix = n->config->annotation_prefix;
 	native_validation(n, STR("size(variables.urls) == 0"),
-			  arena_fmt(a, "env: found a URL with a password; expected no password in a manifest; keep the URL in a Secret, "
+			  arena_fmt(a, "env: found a URL with a password; expected no password in a manifest; keep the URL in a "
+				       "Secret, "
 				       "which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write "
 				       "$(VAR) for the password",
 				    STR_ARG(prefix)),
 			  arena_fmt(a,
 				    "\"container \" + variables.urls[0][0].container + \", env: found a URL with a password in \" + "
-				    "variables.urls[0][0].name + \"; expected no password in a manifest; keep the URL in a Secret, which "
+				    "variables.urls[0][0].name + \"; expected no password in a manifest; keep the URL in a Secret, "
+				    "which "
 				    "an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write $(VAR) for the "
 				    "password\"",
 				    STR_ARG(prefix)));
 	native_validation(n, STR("size(variables.named) == 0"),
-			  arena_fmt(a, "env: found a literal value for a credential; expected a reference to a Secret; keep the value "
+			  arena_fmt(a, "env: found a literal value for a credential; expected a reference to a Secret; keep the "
+				       "value "
 				       "in a Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or "
 				       "use valueFrom.secretKeyRef",
 				    STR_ARG(prefix)),
