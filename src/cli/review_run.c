@@ -147,27 +147,6 @@ static void add_findings(struct run *run, const struct decision *d)
 	}
 }
 
-/* A finding that warns is sent as "field: message [rule]", cut at the end when it is long. */
-static bool repeats_finding(const struct run *run, struct str warning)
-{
-	const struct review_result *r = run->result;
-	struct buf text;
-	bool repeats = false;
-	if (str_ends(warning, STR("...")))
-		warning.n -= 3;
-	for (size_t i = 0; i < r->finding_count && !repeats; i++) {
-		const struct finding *f = &r->findings[i].finding;
-		if (f->mode != MODE_WARN || !str_starts(warning, str_utf8_cut(f->field, warning.n)))
-			continue;
-		buf_init(&text, LIMIT_RESPONSE);
-		buf_fmt(&text, "%.*s: %.*s", STR_ARG(f->field), STR_ARG(f->message));
-		struct str head = text.n < warning.n ? buf_str(&text) : warning;
-		repeats = text.error == 0 && str_starts(buf_str(&text), head) && str_starts(warning, head);
-		buf_free(&text);
-	}
-	return repeats;
-}
-
 static void add_warnings(struct run *run, const struct decision *d)
 {
 	struct review_result *r = run->result;
@@ -175,11 +154,11 @@ static void add_warnings(struct run *run, const struct decision *d)
 	for (size_t i = 0; i < d->warning_count; i++) {
 		bool known = false;
 		for (size_t k = 0; k < before && !known; k++)
-			known = str_eq(r->warnings[k], d->warnings[i]);
+			known = str_eq(r->warnings[k], d->warnings[i].text);
 		if (known)
 			continue;
-		r->warnings[r->warning_count] = arena_str(run->arena, d->warnings[i]);
-		if (!repeats_finding(run, d->warnings[i]))
+		r->warnings[r->warning_count] = arena_str(run->arena, d->warnings[i].text);
+		if (d->warnings[i].rule == NULL)
 			r->advice[r->advice_count++] = &r->warnings[r->warning_count];
 		r->warning_count++;
 	}

@@ -91,6 +91,7 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 		.sub_resource = text_or_empty(json_getz(request, "subResource")),
 		.name = text_or_empty(json_getz(request, "name")),
 		.namespace = text_or_empty(json_getz(request, "namespace")),
+		.groups = json_path(request, "userInfo", "groups", NULL),
 		.user = text_or_empty(json_path(request, "userInfo", "username", NULL)),
 		.dry_run = json_is_true(json_getz(request, "dryRun")),
 	};

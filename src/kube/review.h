@@ -15,6 +15,7 @@ struct review_request {
 	struct str resource, sub_resource;
 	struct str name, namespace;
 	struct str user;
+	const struct json *groups; /* the user's: an array of strings, or NULL */
 	bool dry_run;
 	const struct json *object, *old_object;
 };

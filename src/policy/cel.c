@@ -87,6 +87,18 @@ void cel_none_of(struct json_writer *w, const char *name, const char *unless, co
 	cel_built_condition(w, name, &text);
 }
 
+void cel_no_group(struct json_writer *w, const char *name, const struct names *globs)
+{
+	struct buf text;
+	if (globs->count == 0)
+		return;
+	buf_init(&text, w->out->limit);
+	buf_addz(&text, "!has(request.userInfo.groups) || !request.userInfo.groups.exists(g, ");
+	cel_any_of(&text, "g", globs);
+	buf_addc(&text, ')');
+	cel_built_condition(w, name, &text);
+}
+
 void cel_conditions(struct json_writer *w, const struct config *config)
 {
 	cel_condition(w, "not-deleting", "!has(object.metadata.deletionTimestamp)");
@@ -98,4 +110,5 @@ void cel_conditions(struct json_writer *w, const struct config *config)
 	cel_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",
 		    &config->exempt_namespaces);
 	cel_none_of(w, "not-exempt-user", "", "request.userInfo.username", &config->exempt_users);
+	cel_no_group(w, "not-exempt-group", &config->exempt_groups);
 }

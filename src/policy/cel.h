@@ -27,6 +27,9 @@ void cel_condition(struct json_writer *w, const char *name, const char *expressi
 /* The same, of an expression that was put together; frees `text`. */
 void cel_built_condition(struct json_writer *w, const char *name, struct buf *text);
 
+/* A condition that the user is in no group that a glob of the list matches; nothing for an empty list. */
+void cel_no_group(struct json_writer *w, const char *name, const struct names *globs);
+
 /* A condition that no glob of the list matches `subject`, or that `unless` holds; nothing for an empty list. */
 void cel_none_of(struct json_writer *w, const char *name, const char *unless, const char *subject,
 		 const struct names *globs);

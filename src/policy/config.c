@@ -42,3 +42,11 @@ bool names_match(const struct names *list, struct str name)
 			return true;
 	return false;
 }
+
+bool names_match_any(const struct names *list, const struct json *array)
+{
+	for (const struct json *e = list->count > 0 ? json_first(array) : NULL; e != NULL; e = json_next(e))
+		if (json_kind(e) == JSON_STRING && names_match(list, json_string(e)))
+			return true;
+	return false;
+}

@@ -57,7 +57,7 @@ struct group_kind {
 /* What every rule has, and its parameters, which struct rule describes. */
 struct rule_config {
 	enum rule_mode mode;
-	struct names exempt_namespaces, exempt_users; /* globs */
+	struct names exempt_namespaces, exempt_users, exempt_groups; /* globs */
 	const struct json *exempt_labels;             /* object of globs, all of which an object must match; or NULL */
 	const struct group_kind *kinds;
 	size_t kind_count;
@@ -93,7 +93,7 @@ struct config {
 	size_t pull_secret_count;
 	bool reloader;
 	struct names exclude_containers;               /* globs */
-	struct names exempt_namespaces, exempt_users;  /* globs */
+	struct names exempt_namespaces, exempt_users, exempt_groups; /* globs */
 	bool audit;                                    /* what would be denied is allowed, with a warning */
 	struct rule_config rules[RULE_COUNT];
 };
@@ -114,5 +114,8 @@ const struct binding *config_binding(const struct config *c, struct str name);
 
 /* Does any glob of the list match? */
 bool names_match(const struct names *list, struct str name);
+
+/* Does any glob match any string of a JSON array (NULL for none)? */
+bool names_match_any(const struct names *list, const struct json *array);
 
 #endif

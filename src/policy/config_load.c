@@ -196,7 +196,7 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 	if (rc == 0)
 		rc = reader_names(l, root, "excludeContainers", &c->exclude_containers);
 	if (rc == 0)
-		rc = reader_exempt(l, root, &c->exempt_namespaces, &c->exempt_users);
+		rc = reader_exempt(l, root, c);
 	if (rc == 0)
 		rc = reader_bool(l, root, "audit", &c->audit);
 	if (rc == 0)

@@ -152,16 +152,18 @@ int reader_json(struct loader *l, const struct yaml_node *node, const struct jso
 	return rc;
 }
 
-int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct names *namespaces, struct names *users)
+int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct config *c)
 {
-	static const char *const keys[] = {"namespaces", "users", NULL};
+	static const char *const keys[] = {"namespaces", "users", "groups", NULL};
 	const struct yaml_node *node = yaml_get(mapping, STR("exempt"));
 	if (node == NULL)
 		return 0;
 	int rc = reader_check_keys(l, node, "exempt", keys);
 	if (rc == 0)
-		rc = reader_names(l, node, "namespaces", namespaces);
+		rc = reader_names(l, node, "namespaces", &c->exempt_namespaces);
 	if (rc == 0)
-		rc = reader_names(l, node, "users", users);
+		rc = reader_names(l, node, "users", &c->exempt_users);
+	if (rc == 0)
+		rc = reader_names(l, node, "groups", &c->exempt_groups);
 	return rc;
 }

@@ -45,8 +45,8 @@ int reader_names_of(struct loader *l, const struct yaml_node *list, const char *
 /* The node as a JSON tree of the arena. */
 int reader_json(struct loader *l, const struct yaml_node *node, const struct json **out);
 
-/* The lists of `exempt` under `mapping`. */
-int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct names *namespaces, struct names *users);
+/* The lists of `exempt` under `mapping`, into the configuration's. */
+int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct config *c);
 
 /* The parts of the configuration that have files of their own. */
 int config_read_bindings(struct loader *l, const struct yaml_node *root);

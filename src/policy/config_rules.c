@@ -137,7 +137,7 @@ static int read_exempt_labels(struct loader *l, const struct yaml_node *exempt, 
 /* The built-in exempt users of the rule stay. */
 static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum rule_id id)
 {
-	static const char *const keys[] = {"namespaces", "users", "labels", NULL};
+	static const char *const keys[] = {"namespaces", "users", "groups", "labels", NULL};
 	struct rule_config *rule = &l->config->rules[id];
 	const struct yaml_node *node = yaml_get(mapping, STR("exempt"));
 	struct names users = {NULL, 0};
@@ -150,6 +150,8 @@ static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum r
 		rc = reader_names(l, node, "users", &users);
 	if (rc == 0)
 		rc = join(l, &rules[id]->exempt_users, &users, &rule->exempt_users);
+	if (rc == 0)
+		rc = reader_names(l, node, "groups", &rule->exempt_groups);
 	if (rc == 0)
 		rc = read_exempt_labels(l, node, &rule->exempt_labels);
 	return rc;

@@ -22,7 +22,7 @@ struct call {
 	bool has_plan, has_old_plan;
 	struct finding *findings;
 	size_t finding_count, finding_capacity;
-	struct str *warnings;
+	struct warning *warnings;
 	size_t warning_count, warning_capacity, warning_bytes, warnings_dropped;
 	bool denied, forbidden;
 };
@@ -54,6 +54,8 @@ static const char *why_skip(const struct call *c)
 		return "exempt-namespace";
 	if (names_match(&c->config->exempt_users, r->user))
 		return "exempt-user";
+	if (names_match_any(&c->config->exempt_groups, r->groups))
+		return "exempt-group";
 	/* The template came from another workload, which was reviewed. */
 	if ((str_eqz(r->kind, "ReplicaSet") && has_owner(metadata, NULL)) ||
 	    (str_eqz(r->kind, "Job") && has_owner(metadata, "CronJob")))
@@ -63,15 +65,17 @@ static const char *why_skip(const struct call *c)
 
 /* ---- findings ---- */
 
-static void warn(struct call *c, struct str text)
+/* Adds a warning of `rule`; NULL for advice that is no rule's. */
+static void warn(struct call *c, const char *rule, struct str text)
 {
-	struct str *warnings = arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
+	for (size_t i = 0; i < c->warning_count; i++)
+		if (str_eq(c->warnings[i].text, text))
+			return;
+	struct warning *warnings =
+		arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
 	if (warnings == NULL)
 		return;
 	c->warnings = warnings;
-	for (size_t i = 0; i < c->warning_count; i++)
-		if (str_eq(c->warnings[i], text))
-			return;
 	if (text.n > LIMIT_WARNING) {
 		struct str cut = str_utf8_cut(text, LIMIT_WARNING - 3);
 		text = arena_fmt(c->arena, "%.*s...", STR_ARG(cut));
@@ -81,7 +85,7 @@ static void warn(struct call *c, struct str text)
 		return;
 	}
 	c->warning_bytes += text.n;
-	c->warnings[c->warning_count++] = text;
+	c->warnings[c->warning_count++] = (struct warning){rule, text};
 }
 
 static void add_finding(struct call *c, const char *rule, enum rule_mode mode, bool audited, const struct violation *v)
@@ -93,8 +97,8 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 	c->findings = findings;
 	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, v->message};
 	if (mode == MODE_WARN)
-		warn(c, arena_fmt(c->arena, "%s%.*s%s%.*s [%s]", audited ? "would be denied: " : "", STR_ARG(v->field),
-				  v->field.n > 0 ? ": " : "", STR_ARG(v->message), rule));
+		warn(c, rule, arena_fmt(c->arena, "[%s] %s%.*s%s%.*s", rule, audited ? "would be denied: " : "", STR_ARG(v->field),
+				  v->field.n > 0 ? ": " : "", STR_ARG(v->message)));
 }
 
 /* Takes over what a rule has found; what the old object had already only warns. */
@@ -214,7 +218,7 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 		return "unchanged";
 	}
 	for (size_t i = 0; i < c->plan.warnings.count && c->phase == PHASE_MUTATE; i++)
-		warn(c, c->plan.warnings.items[i].message);
+		warn(c, NULL, c->plan.warnings.items[i].message);
 	return NULL;
 }
 
@@ -307,11 +311,22 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 /* Says how many warnings there was no room for. */
 static void count_dropped(struct call *c)
 {
-	struct str *warnings = arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
+	struct warning *warnings =
+		arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
 	if (warnings == NULL || c->warnings_dropped == 0)
 		return;
 	c->warnings = warnings;
-	c->warnings[c->warning_count++] = arena_fmt(c->arena, "and %zu more warnings", c->warnings_dropped);
+	struct str text = arena_fmt(c->arena, "and %zu more warnings", c->warnings_dropped);
+	c->warnings[c->warning_count++] = (struct warning){NULL, text};
+}
+
+/* The texts alone. */
+static const struct str *warning_texts(struct call *c)
+{
+	struct str *texts = arena_array(c->arena, c->warning_count, sizeof *texts);
+	for (size_t i = 0; i < c->warning_count && texts != NULL; i++)
+		texts[i] = c->warnings[i].text;
+	return texts;
 }
 
 static void write_answer(struct call *c)
@@ -322,7 +337,7 @@ static void write_answer(struct call *c)
 	struct review_response response = {
 		.allowed = !c->denied,
 		.code = c->forbidden ? 403 : 422,
-		.warnings = c->warnings,
+		.warnings = warning_texts(c),
 		.warning_count = c->warning_count,
 		.audit = entries,
 		.audit_count = audit(c, entries),

@@ -22,6 +22,12 @@ struct finding {
 	struct str message; /* a whole sentence */
 };
 
+/* A warning of the answer. */
+struct warning {
+	const char *rule; /* whose finding it tells; NULL for advice about the injection */
+	struct str text;
+};
+
 /* What came of one call. Strings live in `arena`. Start with {0}; decision_free when done. */
 struct decision {
 	struct arena arena;
@@ -37,7 +43,7 @@ struct decision {
 	size_t finding_count;
 	const struct str *bindings; /* in the mutating phase: names of those whose entries are in the result */
 	size_t binding_count;
-	const struct str *warnings; /* as they are sent */
+	const struct warning *warnings; /* as they are sent */
 	size_t warning_count;
 };
 

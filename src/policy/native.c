@@ -49,8 +49,8 @@ void native_variable(const struct native *n, const char *name, const char *forma
 
 void native_member(const struct native *n, const char *name, const char *from, const char *key, const char *type)
 {
-	native_variable(n, name, "variables.%s.map(x, has(x.%s) && type(x.%s) == %s ? x.%s : %s)", from, key, key, type, key,
-			strcmp(type, "map") == 0 ? "{}" : "[]");
+	native_variable(n, name, "variables.%s.map(x, has(x.%s) && type(x.%s) == %s ? x.%s : %s)", from, key, key, type,
+			key, strcmp(type, "map") == 0 ? "{}" : "[]");
 }
 
 void native_validation(const struct native *n, struct str expression, struct str message, struct str detail)
@@ -133,8 +133,8 @@ static void write_one(struct json_writer *w, const char *key, struct str item)
 }
 
 /* A resource rule of one resource; `versions` ends in NULL. */
-static void write_resource_rule(struct json_writer *w, struct str group, const char *const *versions, struct str resource,
-				bool cluster)
+static void write_resource_rule(struct json_writer *w, struct str group, const char *const *versions,
+				struct str resource, bool cluster)
 {
 	jw_object(w);
 	write_one(w, "apiGroups", group);
@@ -228,6 +228,7 @@ static void write_conditions(const struct native *n, const struct native_rule *n
 		    all ? "has(request.namespace) && " : "!has(request.namespace) || ", "request.namespace",
 		    &n->rule->exempt_namespaces);
 	cel_none_of(n->w, "not-exempt-user-of-rule", "", "request.userInfo.username", &n->rule->exempt_users);
+	cel_no_group(n->w, "not-exempt-group-of-rule", &n->rule->exempt_groups);
 	write_exempt_labels(n);
 	if (native->write_conditions != NULL)
 		native->write_conditions(n);

@@ -36,7 +36,8 @@ static bool labels_match(const struct json *wanted, const struct json *object)
 bool rule_exempts(const struct rule_config *rule, const struct review_request *request)
 {
 	return names_match(&rule->exempt_namespaces, request->namespace) ||
-	       names_match(&rule->exempt_users, request->user) || labels_match(rule->exempt_labels, request->object);
+	       names_match(&rule->exempt_users, request->user) || names_match_any(&rule->exempt_groups, request->groups) ||
+	       labels_match(rule->exempt_labels, request->object);
 }
 
 bool rule_kind_matches(const struct rule_config *rule, const struct review_request *request)
