@@ -48,7 +48,7 @@ help:
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
-	@echo 'make golden      write the expected files of tests/cases anew, to be read with git diff'
+	@echo 'make golden      write expected and generated files anew, to be read with git diff'
 	@echo 'make install     install to $$(DESTDIR)$$(PREFIX)/bin'
 
 $(B)/connhook: $(B)/src/cli/main.o $(B)/libconnhook.a
@@ -133,10 +133,13 @@ e2e:
 	@$(PYTHON) tests/e2e/selftest.py
 	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
+	@for suite in tests/chart/generate.py tests/chart/registration.py tests/chart/render.py tests/chart/schema.py \
+		tests/cli/native.py; do echo "$$suite"; $(PYTHON) $$suite $(B)/connhook || exit 1; done
 
 golden:
 	@$(MAKE) --no-print-directory -s -j2 check-tools
 	$(PYTHON) tests/golden.py --build $(B) --update
+	$(PYTHON) tests/chart/generate.py $(B)/connhook --write
 
 lint:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(LINT_PACKAGES)"

@@ -29,6 +29,7 @@ def suites(build):
     """(name, command) of all that may run side by side, and of those that use both processors themselves."""
     beside = [('unit/' + os.path.basename(p), [p]) for p in sorted(glob.glob(build + '/tests/unit/test_*'))
               if os.access(p, os.X_OK) and not p.endswith('.d')]
+    beside.append(('fuzz', [PYTHON, HERE + '/fuzz/fuzz.py', '--build', build, '--replay']))
     beside.append(('golden', [PYTHON, HERE + '/golden.py', '--build', build]))
     for kind in ('cli', 'http', 'docs'):
         beside += [('%s/%s' % (kind, os.path.basename(p)[:-3]), [PYTHON, p, build + '/connhook'])
