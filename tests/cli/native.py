@@ -57,6 +57,7 @@ IMAGE_PIECES = ['postgres', 'postgres', 'mysql', 'server', 'mongodb', 'mssql', '
                 'A']
 IMAGE_TAILS = ['', ':1', ':postgres', ':1.2-x', '@sha256:' + 'a' * 64, ':1@sha256:' + 'F' * 32, '@sha256:a', ':', '/',
                ' ']
+PATH_HEADS = ['', '/zerotouch', '/zerotouch/dev', '/zerotouch/dev/shop', '/zerotouch/dev/shop/a', '/zerotouch/x/shared']
 PATH_PIECES = ['/', '/', '/shop', '/shop-db', '/shared', '/platform', '/ghcr', '/key', '.', '..', '_ENV_', 'x', ' ',
                '/zerotouch', '/dev', '/argocd']
 
@@ -321,7 +322,7 @@ class NativeTest(command.CommandTest):
                 'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': 'a', 'namespace': 'tenant-a'},
                 'spec': {'template': {'spec': {'containers': [container]}}}})
         for i in range(1500):
-            path = '/zerotouch/dev' * rng.randint(0, 1) + text(PATH_PIECES, 6)
+            path = rng.choice(PATH_HEADS) + text(PATH_PIECES, 3)
             source = {'dataFrom': [{'find': {'path': path}}]} if i % 2 else {'data': [{'remoteRef': {'key': path}}]}
             yield 'path %d %s' % (i, json.dumps(source)), config, kube.review('CREATE', {
                 'apiVersion': 'external-secrets.io/v1', 'kind': 'ExternalSecret', 'spec': source,
