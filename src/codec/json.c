@@ -416,25 +416,20 @@ struct json *json_copy(const struct json *v)
 	return (struct json *)cJSON_Duplicate(in(v), 1);
 }
 
-/* The element found by a reading look-up, in a tree that the caller may change. */
-static struct json *mutable_child(struct json *parent, const struct json *found)
-{
-	cJSON *child = in_mutable(parent)->child;
-	while (child != NULL && child != in(found))
-		child = child->next;
-	return (struct json *)child;
-}
-
 struct json *json_get_mutable(struct json *object, struct str key)
 {
-	const struct json *found = json_get(object, key);
-	return found != NULL ? mutable_child(object, found) : NULL;
+	cJSON *m = json_kind(object) == JSON_OBJECT ? in_mutable(object)->child : NULL;
+	while (m != NULL && !str_eqz(key, m->string))
+		m = m->next;
+	return (struct json *)m;
 }
 
 struct json *json_at_mutable(struct json *array, size_t index)
 {
-	const struct json *found = json_at(array, index);
-	return found != NULL ? mutable_child(array, found) : NULL;
+	cJSON *e = json_kind(array) == JSON_ARRAY ? in_mutable(array)->child : NULL;
+	while (e != NULL && index-- > 0)
+		e = e->next;
+	return (struct json *)e;
 }
 
 int json_object_set(struct json *object, struct str key, struct json *value)
