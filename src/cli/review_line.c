@@ -44,53 +44,51 @@ static bool step_to_member(struct line_place *at, struct str key)
 	return true;
 }
 
-static bool same_name(const struct json *a, const struct json *b)
+/* Has the object kept this element of the manifest? One with a name may have got more content. */
+static bool same_element(const struct json *source, const struct json *object)
 {
-	struct str name = json_string(json_getz(a, "name"));
-	return name.n > 0 && str_eq(name, json_string(json_getz(b, "name")));
+	struct str name = json_string(json_getz(object, "name"));
+	if (source == object)
+		return true;
+	return name.n > 0 ? str_eq(name, json_string(json_getz(source, "name"))) : json_equal(source, object);
 }
 
-/* Looks for `object` among the manifest's elements from `from` to before `end`: the same one, else of the same name. */
-static bool find_element(const struct json *object, struct line_place from, const struct json *end,
-			 struct line_place *equal, struct line_place *named)
+/* Looks for `object` among the manifest's elements from `at` to before `end`. */
+static bool find_element(struct line_place at, const struct json *end, const struct json *object,
+			 struct line_place *out)
 {
-	for (; from.source != end && from.node != NULL; from.node = from.node->next) {
-		from.object = object;
-		if (from.source == object || json_equal(from.source, object)) {
-			*equal = from;
-			return true;
-		}
-		if (named->node == NULL && same_name(from.source, object))
-			*named = from;
-		from.source = json_next(from.source);
+	for (; at.source != end && at.node != NULL; at.source = json_next(at.source), at.node = at.node->next) {
+		if (!same_element(at.source, object))
+			continue;
+		*out = (struct line_place){object, at.source, at.node};
+		return true;
 	}
 	return false;
 }
 
-/* The element of the manifest that the object has at `index`. */
+/* The element of the manifest that the object has at `index`. The search goes on behind the last one of the list. */
 static bool step_to_element(struct line_place *at, size_t index, struct line_memo *memo)
 {
-	struct line_place first = {NULL, json_first(at->source), at->node->first}, start = first, equal, named = {0};
-	bool again = memo->list == at->object && index >= memo->index;
-	const struct json *object = again ? memo->place.object : json_first(at->object);
-	if (again)
-		start = memo->place;
-	if (again && index == memo->index) {
+	struct line_place first = {NULL, json_first(at->source), at->node->first}, start = first, found;
+	const struct json *object = json_first(at->object);
+	size_t i = 0;
+	if (memo->list == at->object && index == memo->index) {
 		*at = memo->place;
 		return true;
 	}
-	for (size_t i = again ? memo->index : 0; i < index && object != NULL; i++)
+	if (memo->list == at->object && index > memo->index) {
+		object = memo->place.object;
+		i = memo->index;
+		start = (struct line_place){NULL, json_next(memo->place.source), memo->place.node->next};
+	}
+	for (; i < index && object != NULL; i++)
 		object = json_next(object);
 	if (object == NULL)
 		return false;
-	bool found = find_element(object, start, NULL, &equal, &named) ||
-		     find_element(object, first, start.source, &equal, &named);
-	if (!found && named.node == NULL)
+	if (!find_element(start, NULL, object, &found) && !find_element(first, start.source, object, &found))
 		return false;
-	if (!found)
-		equal = named;
-	*memo = (struct line_memo){at->object, index, equal};
-	*at = equal;
+	*memo = (struct line_memo){at->object, index, found};
+	*at = found;
 	return true;
 }
 

@@ -23,8 +23,8 @@ bool review_remark(const struct review_result *r, size_t index, struct review_re
 	}
 	index -= r->finding_count;
 	if (index < r->advice_count) {
-		struct str text = *r->advice[index];
-		*out = (struct review_remark){LEVEL_WARNING, false, REVIEW_ADVICE, STR(""), text, r->manifest->line};
+		const struct review_advice *a = &r->advice[index];
+		*out = (struct review_remark){LEVEL_WARNING, false, REVIEW_ADVICE, a->field, a->message, a->line};
 		return true;
 	}
 	index -= r->advice_count;

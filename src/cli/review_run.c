@@ -155,12 +155,19 @@ static void add_warnings(struct run *run, const struct decision *d)
 		bool known = false;
 		for (size_t k = 0; k < before && !known; k++)
 			known = str_eq(r->warnings[k], d->warnings[i].text);
-		if (known)
-			continue;
-		r->warnings[r->warning_count] = arena_str(run->arena, d->warnings[i].text);
-		if (d->warnings[i].rule == NULL)
-			r->advice[r->advice_count++] = &r->warnings[r->warning_count];
-		r->warning_count++;
+		if (!known)
+			r->warnings[r->warning_count++] = arena_str(run->arena, d->warnings[i].text);
+	}
+}
+
+static void add_advice(struct run *run, const struct decision *d)
+{
+	struct review_result *r = run->result;
+	struct line_finder lines = {.manifest = r->manifest, .object = run->object};
+	for (size_t i = 0; i < d->advice_count; i++) {
+		struct str field = d->advice[i].field;
+		r->advice[r->advice_count++] = (struct review_advice){
+			arena_str(run->arena, field), arena_str(run->arena, d->advice[i].message), line_find(&lines, field)};
 	}
 }
 
@@ -179,7 +186,7 @@ static int make_room(struct run *run, const struct decision *mutate, const struc
 	size_t warnings = mutate->warning_count + validate->warning_count;
 	r->findings = arena_array(run->arena, mutate->finding_count + validate->finding_count, sizeof *r->findings);
 	r->warnings = arena_array(run->arena, warnings, sizeof *r->warnings);
-	r->advice = arena_array(run->arena, warnings, sizeof *r->advice);
+	r->advice = arena_array(run->arena, mutate->advice_count, sizeof *r->advice);
 	return run->arena->failed ? error_nomem(run->err) : 0;
 }
 
@@ -204,6 +211,7 @@ static int run_calls(struct run *run, struct decision *mutate, struct decision *
 		const struct json *after = run->object;
 		run->object = before;
 		add_findings(run, mutate);
+		add_advice(run, mutate);
 		run->object = after;
 		add_findings(run, validate);
 		add_warnings(run, mutate);

@@ -17,6 +17,12 @@ struct review_finding {
 	size_t line;
 };
 
+/* What the injection has to say beside findings. */
+struct review_advice {
+	struct str field, message;
+	size_t line;
+};
+
 /* What no call about one object can know. Never a denial. */
 struct review_note {
 	const char *id;
@@ -36,9 +42,9 @@ struct review_result {
 	/* Of both calls, each once. */
 	struct review_finding *findings;
 	size_t finding_count;
-	struct str *warnings;        /* as they would be sent */
+	struct str *warnings; /* as they would be sent: of findings, and of the advice */
 	size_t warning_count;
-	const struct str **advice;   /* those of the warnings that repeat no finding */
+	struct review_advice *advice;
 	size_t advice_count;
 	struct review_note *notes;
 	size_t note_count, note_capacity;

@@ -217,7 +217,11 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 		c->has_plan = false;
 		return "unchanged";
 	}
-	for (size_t i = 0; i < c->plan.warnings.count && c->phase == PHASE_MUTATE; i++)
+	if (c->phase != PHASE_MUTATE)
+		return NULL;
+	c->out->advice = c->plan.warnings.items;
+	c->out->advice_count = c->plan.warnings.count;
+	for (size_t i = 0; i < c->plan.warnings.count; i++)
 		warn(c, NULL, c->plan.warnings.items[i].message);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "policy/config.h"
+#include "policy/violation.h"
 
 #include <stdbool.h>
 
@@ -45,6 +46,8 @@ struct decision {
 	size_t binding_count;
 	const struct warning *warnings; /* as they are sent */
 	size_t warning_count;
+	const struct violation *advice; /* what the injection warns of: whole, with fields */
+	size_t advice_count;
 };
 
 /* Decides on `body` (JSON bytes of an AdmissionReview). Fills *out in every case, also for bad input. */
