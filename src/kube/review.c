@@ -19,7 +19,8 @@ static struct str found(struct arena *arena, const struct json *v)
 	return arena_fmt(arena, "\"%.*s\"", STR_ARG(str_utf8_cut(s, LIMIT_QUOTE)));
 }
 
-static int expect_text(struct arena *arena, const struct json *parent, const char *key, const char *wanted, struct error *err)
+static int expect_text(struct arena *arena, const struct json *parent, const char *key, const char *wanted,
+		       struct error *err)
 {
 	const struct json *v = json_getz(parent, key);
 	if (str_eqz(json_string(v), wanted))
@@ -39,7 +40,8 @@ static int open_object(const struct json *request, const char *key, const struct
 	return 0;
 }
 
-static int check_operation(struct arena *arena, const struct json *request, const struct review_request *r, struct error *err)
+static int check_operation(struct arena *arena, const struct json *request, const struct review_request *r,
+			   struct error *err)
 {
 	static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT"};
 	bool known = false;
@@ -115,7 +117,8 @@ static const char *reason_of(int code)
 	return code == 403 ? "Forbidden" : "Invalid";
 }
 
-static void write_denial(struct json_writer *w, const struct review_request *request, const struct review_response *response)
+static void write_denial(struct json_writer *w, const struct review_request *request,
+			 const struct review_response *response)
 {
 	jw_key(w, "status");
 	jw_object(w);

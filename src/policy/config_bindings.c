@@ -13,7 +13,8 @@ static int check_secret_template(struct loader *l, const struct yaml_node *at, s
 	struct str name = template_expand(l->arena, template, &sample);
 	return name_is_subdomain(name)
 		       ? 0
-		       : reader_fail(l, at, "\"%.*s\" can never give a valid Secret name; expected lower-case letters, digits, - and .",
+		       : reader_fail(l, at, "\"%.*s\" can never give a valid Secret name; expected lower-case letters, digits, "
+				     "- and .",
 			      STR_ARG(reader_quote(template)));
 }
 
@@ -39,10 +40,12 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 		return reader_fail(l, node, "\"%.*s\" cannot name an environment variable; expected printable ASCII without =",
 			    STR_ARG(reader_quote(e.name)));
 	if ((e.key.p != NULL) == (e.value.p != NULL))
-		return reader_fail(l, node, "entry \"%.*s\" of env has %s; expected either key (of the Secret) or value", STR_ARG(e.name),
+		return reader_fail(l, node, "entry \"%.*s\" of env has %s; expected either key (of the Secret) or value",
+				   STR_ARG(e.name),
 			    e.key.p ? "both key and value" : "neither key nor value");
 	if (e.key.p != NULL && !has_secret)
-		return reader_fail(l, node, "entry \"%.*s\" of env reads a key, but the binding has no Secret; add secretName or claim",
+		return reader_fail(l, node,
+				   "entry \"%.*s\" of env reads a key, but the binding has no Secret; add secretName or claim",
 			    STR_ARG(e.name));
 	if (e.key.p != NULL && !name_is_secret_key(e.key))
 		return reader_fail(l, node, "\"%.*s\" cannot be a key of a Secret", STR_ARG(reader_quote(e.key)));
@@ -99,7 +102,8 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 	if (secret == NULL && claim == NULL && b->env_count == 0)
 		return reader_fail(l, node, "binding \"%.*s\" gives nothing; add secretName, claim or env", STR_ARG(b->name));
 	if (secret == NULL && claim == NULL && (b->optional || b->prefix.n > 0 || b->keys.count > 0))
-		return reader_fail(l, node, "binding \"%.*s\" has keys, prefix or optional but no Secret; add secretName or claim",
+		return reader_fail(l, node,
+				   "binding \"%.*s\" has keys, prefix or optional but no Secret; add secretName or claim",
 			    STR_ARG(b->name));
 	if (b->prefix.n > 0 && !name_is_env(b->prefix))
 		return reader_fail(l, yaml_get(node, STR("prefix")), "\"%.*s\" cannot begin an environment variable",

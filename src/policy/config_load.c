@@ -79,7 +79,8 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 			    "\"%.*s\" cannot name a container; expected at most 63 lower-case letters, digits and -",
 			    STR_ARG(reader_quote(c->migration_container)));
 	if (rc == 0 && c->migration_shell.count == 0)
-		return reader_fail(l, yaml_get(node, STR("shell")), "shell is empty; expected a list such as [\"/bin/sh\", \"-c\"]");
+		return reader_fail(l, yaml_get(node, STR("shell")),
+				   "shell is empty; expected a list such as [\"/bin/sh\", \"-c\"]");
 	return rc;
 }
 
@@ -142,7 +143,8 @@ static int check_identity(struct loader *l, const struct yaml_node *root)
 		if (rc == 0)
 			rc = reader_string(l, root, identity[i].key, &value);
 		if (rc == 0 && !str_eqz(value, identity[i].wanted))
-			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is \"%.*s\"; expected \"%s\"", identity[i].key,
+			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is \"%.*s\"; expected \"%s\"",
+					 identity[i].key,
 				  STR_ARG(reader_quote(value)), identity[i].wanted);
 		if (rc != 0)
 			return rc;
@@ -162,16 +164,18 @@ static int fingerprint(struct loader *l, const struct yaml_node *root)
 	if (error == ERR_NOMEM)
 		return error_nomem(l->err);
 	if (error != 0)
-		return error_set(l->err, error, "%s:1:1: the configuration is too large once its aliases are expanded", l->source);
+		return error_set(l->err, error, "%s:1:1: the configuration is too large once its aliases are expanded",
+				 l->source);
 	l->config->fingerprint = arena_fmt(l->arena, "%016llx", hash);
 	return 0;
 }
 
 static int read_config(struct loader *l, const struct yaml_node *root)
 {
-	static const char *const keys[] = {"apiVersion", "kind",	     "annotationPrefix", "bindings",
-					   "defaults",	 "migration",	     "imagePullSecrets", "reloader",
-					   "excludeContainers", "exempt", "audit",	 "rules",	     NULL};
+	static const char *const keys[] = {
+		"apiVersion", "kind", "annotationPrefix", "bindings", "defaults", "migration", "imagePullSecrets", "reloader",
+		"excludeContainers", "exempt", "audit", "rules", NULL,
+	};
 	struct config *c = l->config;
 	c->annotation_prefix = STR("inject.zerotouch.io");
 	int rc = reader_check_keys(l, root, "the configuration", keys);

@@ -54,7 +54,8 @@ int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const c
 		if (known)
 			continue;
 		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
-		return reader_fail(l, &key, "unknown key \"%.*s\" in %s; allowed: %.*s%s%s%s", STR_ARG(reader_quote(m->key)), what,
+		return reader_fail(l, &key, "unknown key \"%.*s\" in %s; allowed: %.*s%s%s%s",
+				   STR_ARG(reader_quote(m->key)), what,
 			    STR_ARG(listed(l, allowed)), closest ? "; did you mean \"" : "", closest ? closest : "",
 			    closest ? "\"?" : "");
 	}
