@@ -154,9 +154,9 @@ static void add_warnings(struct run *run, const struct decision *d)
 	for (size_t i = 0; i < d->warning_count; i++) {
 		bool known = false;
 		for (size_t k = 0; k < before && !known; k++)
-			known = str_eq(r->warnings[k], d->warnings[i].text);
+			known = str_eq(r->warnings[k], d->warnings[i]);
 		if (!known)
-			r->warnings[r->warning_count++] = arena_str(run->arena, d->warnings[i].text);
+			r->warnings[r->warning_count++] = arena_str(run->arena, d->warnings[i]);
 	}
 }
 

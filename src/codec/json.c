@@ -204,8 +204,12 @@ enum json_kind json_kind(const struct json *v)
 const char *json_kind_name(enum json_kind kind)
 {
 	static const char *const names[] = {
-		[JSON_ABSENT] = "nothing",  [JSON_NULL] = "null",	[JSON_BOOL] = "a boolean",
-		[JSON_NUMBER] = "a number", [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+		[JSON_ABSENT] = "nothing",
+		[JSON_NULL] = "null",
+		[JSON_BOOL] = "a boolean",
+		[JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array",
 		[JSON_OBJECT] = "an object",
 	};
 	return names[kind];

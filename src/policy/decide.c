@@ -22,7 +22,7 @@ struct call {
 	bool has_plan, has_old_plan;
 	struct finding *findings;
 	size_t finding_count, finding_capacity;
-	struct warning *warnings;
+	struct str *warnings;
 	size_t warning_count, warning_capacity, warning_bytes, warnings_dropped;
 	bool denied, forbidden;
 };
@@ -65,13 +65,13 @@ static const char *why_skip(const struct call *c)
 
 /* ---- findings ---- */
 
-/* Adds a warning of `rule`; NULL for advice that is no rule's. */
-static void warn(struct call *c, const char *rule, struct str text)
+/* Adds a warning, unless it is there already or there is no room. */
+static void warn(struct call *c, struct str text)
 {
 	for (size_t i = 0; i < c->warning_count; i++)
-		if (str_eq(c->warnings[i].text, text))
+		if (str_eq(c->warnings[i], text))
 			return;
-	struct warning *warnings =
+	struct str *warnings =
 		arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
 	if (warnings == NULL)
 		return;
@@ -85,7 +85,7 @@ static void warn(struct call *c, const char *rule, struct str text)
 		return;
 	}
 	c->warning_bytes += text.n;
-	c->warnings[c->warning_count++] = (struct warning){rule, text};
+	c->warnings[c->warning_count++] = text;
 }
 
 static void add_finding(struct call *c, const char *rule, enum rule_mode mode, bool audited, const struct violation *v)
@@ -97,8 +97,9 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 	c->findings = findings;
 	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, v->message};
 	if (mode == MODE_WARN)
-		warn(c, rule, arena_fmt(c->arena, "[%s] %s%.*s%s%.*s", rule, audited ? "would be denied: " : "", STR_ARG(v->field),
-				  v->field.n > 0 ? ": " : "", STR_ARG(v->message)));
+		warn(c,
+		     arena_fmt(c->arena, "[%s] %s%.*s%s%.*s", rule, audited ? "would be denied: " : "", STR_ARG(v->field),
+			       v->field.n > 0 ? ": " : "", STR_ARG(v->message)));
 }
 
 /* Takes over what a rule has found; what the old object had already only warns. */
@@ -182,7 +183,8 @@ static void open_workload(struct call *c, const struct workload_kind *kind)
 	if (c->is_workload)
 		return;
 	struct violations found = {.arena = c->arena};
-	violation_add(&found, str_of(kind->template_field), STR("shape"), "%s; connhook cannot read such a workload", err.text);
+	violation_add(&found, str_of(kind->template_field), STR("shape"), "%s; connhook cannot read such a workload",
+		      err.text);
 	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, update && !c->has_old_workload ? &found : NULL);
 }
 
@@ -222,7 +224,7 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	c->out->advice = c->plan.warnings.items;
 	c->out->advice_count = c->plan.warnings.count;
 	for (size_t i = 0; i < c->plan.warnings.count; i++)
-		warn(c, NULL, c->plan.warnings.items[i].message);
+		warn(c, c->plan.warnings.items[i].message);
 	return NULL;
 }
 
@@ -315,22 +317,12 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 /* Says how many warnings there was no room for. */
 static void count_dropped(struct call *c)
 {
-	struct warning *warnings =
+	struct str *warnings =
 		arena_grow(c->arena, c->warnings, c->warning_count, &c->warning_capacity, sizeof *warnings);
 	if (warnings == NULL || c->warnings_dropped == 0)
 		return;
 	c->warnings = warnings;
-	struct str text = arena_fmt(c->arena, "and %zu more warnings", c->warnings_dropped);
-	c->warnings[c->warning_count++] = (struct warning){NULL, text};
-}
-
-/* The texts alone. */
-static const struct str *warning_texts(struct call *c)
-{
-	struct str *texts = arena_array(c->arena, c->warning_count, sizeof *texts);
-	for (size_t i = 0; i < c->warning_count && texts != NULL; i++)
-		texts[i] = c->warnings[i].text;
-	return texts;
+	c->warnings[c->warning_count++] = arena_fmt(c->arena, "and %zu more warnings", c->warnings_dropped);
 }
 
 static void write_answer(struct call *c)
@@ -341,7 +333,7 @@ static void write_answer(struct call *c)
 	struct review_response response = {
 		.allowed = !c->denied,
 		.code = c->forbidden ? 403 : 422,
-		.warnings = warning_texts(c),
+		.warnings = c->warnings,
 		.warning_count = c->warning_count,
 		.audit = entries,
 		.audit_count = audit(c, entries),

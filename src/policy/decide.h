@@ -23,12 +23,6 @@ struct finding {
 	struct str message; /* a whole sentence */
 };
 
-/* A warning of the answer. */
-struct warning {
-	const char *rule; /* whose finding it tells; NULL for advice about the injection */
-	struct str text;
-};
-
 /* What came of one call. Strings live in `arena`. Start with {0}; decision_free when done. */
 struct decision {
 	struct arena arena;
@@ -44,7 +38,7 @@ struct decision {
 	size_t finding_count;
 	const struct str *bindings; /* in the mutating phase: names of those whose entries are in the result */
 	size_t binding_count;
-	const struct warning *warnings; /* as they are sent */
+	const struct str *warnings; /* as they are sent */
 	size_t warning_count;
 	const struct violation *advice; /* what the injection warns of: whole, with fields */
 	size_t advice_count;

@@ -17,8 +17,8 @@ static void check_limits(const struct decision *d)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < d->warning_count; i++) {
-		must(d->warnings[i].text.n <= LIMIT_WARNING, "a warning is within its limit");
-		bytes += d->warnings[i].text.n;
+		must(d->warnings[i].n <= LIMIT_WARNING, "a warning is within its limit");
+		bytes += d->warnings[i].n;
 	}
 	must(bytes <= LIMIT_WARNINGS, "all warnings are within their limit");
 	must(d->patch.n <= LIMIT_PATCH, "the patch is within its limit");
