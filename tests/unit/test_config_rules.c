@@ -108,7 +108,8 @@ static const struct {
 	{"rules: {reserved-secret: {names: {extend: [1]}}}",
 	 "c.yaml:3:44: names is an integer; expected a list of strings: put them in quotes"},
 	{"rules: {reserved-secret: {exempt: {group: [a]}}}",
-	 "c.yaml:3:36: unknown key \"group\" in exempt; allowed: namespaces, users, groups, labels; did you mean \"groups\"?"},
+	 "c.yaml:3:36: unknown key \"group\" in exempt; allowed: namespaces, users, groups, labels; "
+	 "did you mean \"groups\"?"},
 	{"exempt: {labels: {a: b}}", "c.yaml:3:10: unknown key \"labels\" in exempt; allowed: namespaces, users, groups"},
 	{"rules: {reserved-secret: {exempt: {labels: [a]}}}",
 	 "c.yaml:3:44: labels is a list; expected a mapping of labels to values"},
