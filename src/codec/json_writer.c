@@ -88,6 +88,17 @@ void jw_raw(struct json_writer *w, struct str text)
 	buf_add(w->out, text);
 }
 
+void jw_list(struct json_writer *w, const char *key, const struct json *const *values, size_t count)
+{
+	if (count == 0)
+		return;
+	jw_key(w, key);
+	jw_array(w);
+	for (size_t i = 0; i < count; i++)
+		jw_value(w, values[i]);
+	jw_array_end(w);
+}
+
 void jw_member(struct json_writer *w, const char *key, struct str value)
 {
 	jw_key(w, key);

@@ -28,6 +28,9 @@ void jw_value(struct json_writer *w, const struct json *v);
 /* `text` is one JSON value already. */
 void jw_raw(struct json_writer *w, struct str text);
 
+/* Key and array in one; nothing for an empty one. */
+void jw_list(struct json_writer *w, const char *key, const struct json *const *values, size_t count);
+
 /* Key and string value in one. */
 void jw_member(struct json_writer *w, const char *key, struct str value);
 void jw_memberz(struct json_writer *w, const char *key, const char *value);

@@ -36,11 +36,6 @@ struct reader {
 	struct str fields[KEY_COUNT];
 };
 
-static struct str quote(struct str s)
-{
-	return str_utf8_cut(s, LIMIT_QUOTE);
-}
-
 /* Adds a problem with the annotation `key`; `fault` and `part` tell it from others. */
 static struct str identity(struct reader *r, enum key key, const char *fault, struct str part)
 {
@@ -97,7 +92,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	if (key == KEY_COUNT) {
 		violation_add(problems, field, arena_fmt(r->arena, "unknown:%.*s", STR_ARG(name)),
 			      "found \"%.*s\", which is not an annotation that connhook knows; expected one of: %.*s%.*s",
-			      STR_ARG(quote(name)), STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
+			      STR_ARG(str_quote(name)), STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
 		return;
 	}
 	struct str value = json_string(annotation);
@@ -151,7 +146,7 @@ static void read_app(struct reader *r)
 		if (!name_is_subdomain(app))
 			violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
 				      "found \"%.*s\"; expected the service's name: lower-case letters, digits and -",
-				      STR_ARG(quote(app)));
+				      STR_ARG(str_quote(app)));
 		r->out->app = app;
 		return;
 	}
@@ -223,7 +218,7 @@ static bool read_exec(struct reader *r, struct str text, bool *is_exec)
 		violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE, "exec", text),
 			      "found \"%.*s\"; expected an array of strings that begins with the program, such as "
 			      "[\"npm\",\"run\",\"migrate\"]",
-			      STR_ARG(quote(text)));
+			      STR_ARG(str_quote(text)));
 		return false;
 	}
 	r->out->command = (struct names){items, count};
@@ -269,7 +264,7 @@ static void read_migration(struct reader *r)
 		if (!image_parse(w->migrate_image, &parts))
 			violation_add(&w->problems, r->fields[KEY_MIGRATE_IMAGE], identity(r, KEY_MIGRATE_IMAGE, "form", image),
 				      "found \"%.*s\"; expected an image reference such as ghcr.io/team/service:v1.0.0",
-				      STR_ARG(quote(image)));
+				      STR_ARG(str_quote(image)));
 	}
 	if (r->values[KEY_MIGRATE_FROM].p != NULL) {
 		w->migrate_from = str_trim(r->values[KEY_MIGRATE_FROM]);
@@ -286,7 +281,7 @@ static void read_migration(struct reader *r)
 	if (position.p != NULL && !w->migrate_first && !str_eqz(position, "last"))
 		violation_add(&w->problems, r->fields[KEY_MIGRATE_POSITION],
 			      identity(r, KEY_MIGRATE_POSITION, "value", position),
-			      "found \"%.*s\"; expected \"first\" or \"last\"", STR_ARG(quote(position)));
+			      "found \"%.*s\"; expected \"first\" or \"last\"", STR_ARG(str_quote(position)));
 }
 
 /* True when the owner wants nothing. A wrong value is a problem. */
@@ -295,7 +290,7 @@ static bool read_opt_out(struct reader *r)
 	struct str inject = r->values[KEY_INJECT];
 	if (inject.p != NULL && !str_eqz(inject, "true") && !str_eqz(inject, "false"))
 		violation_add(&r->out->problems, r->fields[KEY_INJECT], identity(r, KEY_INJECT, "value", inject),
-			      "found \"%.*s\"; expected \"true\" or \"false\"", STR_ARG(quote(inject)));
+			      "found \"%.*s\"; expected \"true\" or \"false\"", STR_ARG(str_quote(inject)));
 	return str_eqz(inject, "false");
 }
 

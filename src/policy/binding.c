@@ -13,11 +13,6 @@ struct element {
 	const struct binding *binding;
 };
 
-static struct str quote(struct str s)
-{
-	return str_utf8_cut(s, LIMIT_QUOTE);
-}
-
 /* "; did you mean "db"?" for a name that is close to one of the bindings. */
 static struct str suggestion(const struct config *config, struct str name, struct arena *arena)
 {
@@ -67,14 +62,14 @@ static bool element_read(const struct config *config, struct str text, struct st
 		e.instance = str_trim(str_from(e.text, equals + 1));
 		if (e.instance.n == 0 || e.name.n == 0 || str_find(e.instance, '=') < e.instance.n) {
 			violation_add(problems, field, identity(arena, "form", e.text),
-				      "found \"%.*s\"; expected \"name\" or \"name=instance\"", STR_ARG(quote(e.text)));
+				      "found \"%.*s\"; expected \"name\" or \"name=instance\"", STR_ARG(str_quote(e.text)));
 			return false;
 		}
 	}
 	e.binding = config_binding(config, e.name);
 	if (e.binding == NULL) {
 		violation_add(problems, field, identity(arena, "unknown", e.name),
-			      "found \"%.*s\", which is not a binding; expected one of: %.*s%.*s", STR_ARG(quote(e.name)),
+			      "found \"%.*s\", which is not a binding; expected one of: %.*s%.*s", STR_ARG(str_quote(e.name)),
 			      STR_ARG(choices(config, arena)), STR_ARG(suggestion(config, e.name, arena)));
 		return false;
 	}
@@ -111,7 +106,7 @@ static size_t list_read(const struct config *config, struct str list, struct str
 			twice = twice || (str_eq(elements[i].name, e.name) && str_eq(elements[i].instance, e.instance));
 		if (twice)
 			violation_add(problems, field, identity(arena, "twice", e.text),
-				      "found \"%.*s\" twice; name each binding once", STR_ARG(quote(e.text)));
+				      "found \"%.*s\" twice; name each binding once", STR_ARG(str_quote(e.text)));
 		else
 			elements[count++] = e;
 	}
@@ -153,7 +148,7 @@ static bool secret_name(const struct element *e, const struct template_values *v
 		struct str claim = {base.p, base.n - (sizeof CLAIM_SUFFIX - 1)};
 		violation_add(problems, field, identity(arena, "conn", e->text),
 			      "\"%.*s\" names the claim's Secret \"%.*s\"; expected the claim: write \"%.*s=%.*s\"",
-			      STR_ARG(quote(e->text)), STR_ARG(quote(base)), STR_ARG(e->name), STR_ARG(quote(claim)));
+			      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(base)), STR_ARG(e->name), STR_ARG(str_quote(claim)));
 		return false;
 	}
 	*out = is_claim ? arena_fmt(arena, "%.*s" CLAIM_SUFFIX, STR_ARG(base)) : base;
@@ -162,7 +157,7 @@ static bool secret_name(const struct element *e, const struct template_values *v
 	violation_add(problems, field, identity(arena, "name", *out),
 		      "\"%.*s\" gives the Secret name \"%.*s\", which is not valid; expected at most 253 lower-case letters, "
 		      "digits, - and ., beginning and ending with a letter or digit",
-		      STR_ARG(quote(e->text)), STR_ARG(quote(*out)));
+		      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(*out)));
 	return false;
 }
 
@@ -200,7 +195,7 @@ static bool bind(const struct element *e, const struct template_values *values, 
 	}
 	if (e->instance.p != NULL && b->secret_name.p == NULL && b->claim.p == NULL && !wants_instance(b)) {
 		violation_add(problems, field, identity(arena, "no-instance", e->text),
-			      "found \"%.*s\", but binding \"%.*s\" takes no instance; write \"%.*s\"", STR_ARG(quote(e->text)),
+			      "found \"%.*s\", but binding \"%.*s\" takes no instance; write \"%.*s\"", STR_ARG(str_quote(e->text)),
 			      STR_ARG(e->name), STR_ARG(e->name));
 		return false;
 	}
@@ -212,7 +207,7 @@ static bool bind(const struct element *e, const struct template_values *values, 
 	if (result.prefix.n > 0 && !name_is_env(result.prefix)) {
 		violation_add(problems, field, identity(arena, "prefix", result.prefix),
 			      "\"%.*s\" gives the variable prefix \"%.*s\", which is not valid; expected printable ASCII without =",
-			      STR_ARG(quote(e->text)), STR_ARG(quote(result.prefix)));
+			      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(result.prefix)));
 		return false;
 	}
 	if (!fill_env(arena, b, &own, &result))

@@ -15,7 +15,7 @@ static int check_secret_template(struct loader *l, const struct yaml_node *at, s
 		       ? 0
 		       : reader_fail(l, at, "\"%.*s\" can never give a valid Secret name; expected lower-case letters, digits, "
 				     "- and .",
-			      STR_ARG(reader_quote(template)));
+			      STR_ARG(str_quote(template)));
 }
 
 static int read_env_entry(struct loader *l, const struct yaml_node *node, bool has_secret, struct env_mapping *out)
@@ -38,7 +38,7 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 		return rc;
 	if (!name_is_env(e.name))
 		return reader_fail(l, node, "\"%.*s\" cannot name an environment variable; expected printable ASCII without =",
-			    STR_ARG(reader_quote(e.name)));
+			    STR_ARG(str_quote(e.name)));
 	if ((e.key.p != NULL) == (e.value.p != NULL))
 		return reader_fail(l, node, "entry \"%.*s\" of env has %s; expected either key (of the Secret) or value",
 				   STR_ARG(e.name),
@@ -48,7 +48,7 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 				   "entry \"%.*s\" of env reads a key, but the binding has no Secret; add secretName or claim",
 			    STR_ARG(e.name));
 	if (e.key.p != NULL && !name_is_secret_key(e.key))
-		return reader_fail(l, node, "\"%.*s\" cannot be a key of a Secret", STR_ARG(reader_quote(e.key)));
+		return reader_fail(l, node, "\"%.*s\" cannot be a key of a Secret", STR_ARG(str_quote(e.key)));
 	*out = e;
 	return 0;
 }
@@ -86,7 +86,7 @@ static int check_keys_known(struct loader *l, const struct yaml_node *node, cons
 	for (size_t i = 0; i < b->keys.count; i++)
 		if (!name_is_secret_key(b->keys.items[i]))
 			return reader_fail(l, yaml_get(node, STR("keys")), "\"%.*s\" cannot be a key of a Secret",
-				    STR_ARG(reader_quote(b->keys.items[i])));
+				    STR_ARG(str_quote(b->keys.items[i])));
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 	if (!name_is_label(b->name))
 		return reader_fail(l, yaml_get(node, STR("name")),
 			    "\"%.*s\" cannot name a binding; expected at most 63 lower-case letters, digits and -",
-			    STR_ARG(reader_quote(b->name)));
+			    STR_ARG(str_quote(b->name)));
 	if (secret != NULL && claim != NULL)
 		return reader_fail(l, claim, "binding \"%.*s\" has both secretName and claim; keep one", STR_ARG(b->name));
 	if (secret == NULL && claim == NULL && b->env_count == 0)
@@ -107,7 +107,7 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 			    STR_ARG(b->name));
 	if (b->prefix.n > 0 && !name_is_env(b->prefix))
 		return reader_fail(l, yaml_get(node, STR("prefix")), "\"%.*s\" cannot begin an environment variable",
-			    STR_ARG(reader_quote(b->prefix)));
+			    STR_ARG(str_quote(b->prefix)));
 	int rc = check_keys_known(l, node, b);
 	if (rc == 0 && secret != NULL)
 		rc = check_secret_template(l, secret, b->secret_name);

@@ -27,7 +27,7 @@ static int write_amounts(struct loader *l, const struct yaml_node *resources, st
 				return reader_wrong_kind(l, m, "an amount", "a quantity such as 100m or 128Mi");
 			if (!quantity_is_valid(m->text))
 				return reader_fail(l, m, "\"%.*s\" is no quantity; expected an amount such as 100m or 128Mi",
-					    STR_ARG(reader_quote(m->text)));
+					    STR_ARG(str_quote(m->text)));
 			jw_key_str(w, m->key);
 			jw_string(w, m->text);
 		}
@@ -77,7 +77,7 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 	if (rc == 0 && !name_is_label(c->migration_container))
 		return reader_fail(l, yaml_get(node, STR("containerName")),
 			    "\"%.*s\" cannot name a container; expected at most 63 lower-case letters, digits and -",
-			    STR_ARG(reader_quote(c->migration_container)));
+			    STR_ARG(str_quote(c->migration_container)));
 	if (rc == 0 && c->migration_shell.count == 0)
 		return reader_fail(l, yaml_get(node, STR("shell")),
 				   "shell is empty; expected a list such as [\"/bin/sh\", \"-c\"]");
@@ -98,7 +98,7 @@ static int read_pull_secret(struct loader *l, const struct yaml_node *node, stru
 	if (rc == 0)
 		rc = reader_names(l, node, "registries", &s.registries);
 	if (rc == 0 && !name_is_subdomain(s.name))
-		return reader_fail(l, node, "\"%.*s\" cannot name a Secret", STR_ARG(reader_quote(s.name)));
+		return reader_fail(l, node, "\"%.*s\" cannot name a Secret", STR_ARG(str_quote(s.name)));
 	if (rc == 0 && s.registries.count == 0)
 		return reader_fail(l, node, "registries is empty; name at least one, such as \"ghcr.io\"");
 	if (rc == 0)
@@ -145,7 +145,7 @@ static int check_identity(struct loader *l, const struct yaml_node *root)
 		if (rc == 0 && !str_eqz(value, identity[i].wanted))
 			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is \"%.*s\"; expected \"%s\"",
 					 identity[i].key,
-				  STR_ARG(reader_quote(value)), identity[i].wanted);
+				  STR_ARG(str_quote(value)), identity[i].wanted);
 		if (rc != 0)
 			return rc;
 	}
@@ -186,7 +186,7 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 	if (rc == 0 && !name_is_subdomain(c->annotation_prefix))
 		rc = reader_fail(l, yaml_get(root, STR("annotationPrefix")),
 			  "\"%.*s\" cannot be the prefix of an annotation; expected a DNS name without a slash",
-			  STR_ARG(reader_quote(c->annotation_prefix)));
+			  STR_ARG(str_quote(c->annotation_prefix)));
 	if (rc == 0)
 		rc = config_read_bindings(l, root);
 	if (rc == 0)

@@ -17,11 +17,6 @@ int reader_wrong_kind(struct loader *l, const struct yaml_node *v, const char *w
 	return reader_fail(l, v, "%s is %s; expected %s", what, yaml_kind_name(v->kind), expected);
 }
 
-struct str reader_quote(struct str s)
-{
-	return str_utf8_cut(s, LIMIT_QUOTE);
-}
-
 /* "a, b, c" of a NULL-terminated list. */
 static struct str listed(struct loader *l, const char *const *items)
 {
@@ -55,7 +50,7 @@ int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const c
 			continue;
 		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
 		return reader_fail(l, &key, "unknown key \"%.*s\" in %s; allowed: %.*s%s%s%s",
-				   STR_ARG(reader_quote(m->key)), what,
+				   STR_ARG(str_quote(m->key)), what,
 			    STR_ARG(listed(l, allowed)), closest ? "; did you mean \"" : "", closest ? closest : "",
 			    closest ? "\"?" : "");
 	}

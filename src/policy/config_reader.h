@@ -23,9 +23,6 @@ int reader_fail(struct loader *l, const struct yaml_node *at, const char *format
 /* "WHAT is a list; expected EXPECTED". */
 int reader_wrong_kind(struct loader *l, const struct yaml_node *v, const char *what, const char *expected);
 
-/* As much of a bad value as an error repeats. */
-struct str reader_quote(struct str s);
-
 /* `mapping` is a mapping, and each of its keys is in `allowed`, which ends in NULL. */
 int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const char *what, const char *const *allowed);
 int reader_must_have(struct loader *l, const struct yaml_node *mapping, const char *key, const char *what);

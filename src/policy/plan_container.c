@@ -153,17 +153,6 @@ static void note_desired(struct planner *p, const struct list *list, const struc
 	}
 }
 
-static void write_list(struct json_writer *w, const char *key, const struct json *const *values, size_t count)
-{
-	if (count == 0)
-		return;
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < count; i++)
-		jw_value(w, values[i]);
-	jw_array_end(w);
-}
-
 /* The container's part of the status, as members of an object. */
 static struct str record_text(struct planner *p, const struct list *env_from, const struct json *const *from,
 			      size_t from_count, const struct list *env, const struct json *const *own,
@@ -174,8 +163,8 @@ static struct str record_text(struct planner *p, const struct list *env_from, co
 	struct buf text;
 	buf_init(&text, LIMIT_PATCH);
 	struct json_writer w = {.out = &text};
-	write_list(&w, "envFrom", from, from_count);
-	write_list(&w, "env", own, own_count);
+	jw_list(&w, "envFrom", from, from_count);
+	jw_list(&w, "env", own, own_count);
 	const struct json *from_was = list_was(env_from, from_count), *env_was = list_was(env, own_count);
 	if (from_was != NULL || env_was != NULL) {
 		jw_key(&w, "was");

@@ -20,17 +20,6 @@ static void write_field(struct json_writer *w, const char *key, const struct jso
 	jw_value(w, value);
 }
 
-static void write_list(struct json_writer *w, const char *key, const struct json *const *values, size_t count)
-{
-	if (count == 0)
-		return;
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < count; i++)
-		jw_value(w, values[i]);
-	jw_array_end(w);
-}
-
 /* The container as it should be. NULL when memory is out. */
 static const struct json *wanted(struct planner *p)
 {
@@ -52,8 +41,8 @@ static const struct json *wanted(struct planner *p)
 		jw_string(&w, wishes->command.items[i]);
 	jw_array_end(&w);
 	write_field(&w, "workingDir", json_getz(model, "workingDir"));
-	write_list(&w, "envFrom", p->model_result.env_from, p->model_result.env_from_count);
-	write_list(&w, "env", p->model_result.env, p->model_result.env_count);
+	jw_list(&w, "envFrom", p->model_result.env_from, p->model_result.env_from_count);
+	jw_list(&w, "env", p->model_result.env, p->model_result.env_count);
 	write_field(&w, "resources", p->config->migration_resources);
 	write_field(&w, "volumeMounts", json_getz(model, "volumeMounts"));
 	write_field(&w, "securityContext", json_getz(model, "securityContext"));
