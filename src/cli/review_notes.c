@@ -165,7 +165,7 @@ static int collect(struct all *all, struct review_result *results, size_t count)
 	if (all->claims == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < all->count; i++)
-		if (all->sources[i].claim.p != NULL)
+		if (all->sources[i].claim.p != NULL && all->sources[i].result->allowed)
 			all->claims[all->claim_count++] = &all->sources[i];
 	if (all->claim_count > 1)
 		qsort(all->claims, all->claim_count, sizeof(*all->claims), by_namespace);

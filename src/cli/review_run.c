@@ -4,6 +4,7 @@
 #include "cli/review_line.h"
 #include "codec/json_patch.h"
 #include "codec/json_writer.h"
+#include "policy/rule.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct run {
 	struct review_result *result;
 	struct str version;
 	const struct json *object; /* as the next call gets it */
+	bool refused; /* by the first call: nothing is injected, which the second one would miss */
 	struct error *err;
 };
 
@@ -139,6 +141,8 @@ static void add_findings(struct run *run, const struct decision *d)
 		qsort(known, before, sizeof(*known), by_content);
 	for (size_t i = 0; i < d->finding_count; i++) {
 		struct review_finding f = {d->findings[i], line_find(&lines, d->findings[i].field)}, *key = &f;
+		if (run->refused && strcmp(f.finding.rule, rules[RULE_INJECTION_COMPLETE]->id) == 0)
+			continue;
 		if (before > 0 && bsearch(&key, known, before, sizeof(*known), by_content) != NULL)
 			continue;
 		f.finding.field = arena_str(run->arena, f.finding.field);
@@ -197,6 +201,7 @@ static int run_calls(struct run *run, struct decision *mutate, struct decision *
 	int rc = call(run, PHASE_MUTATE, mutate);
 	if (rc != 0)
 		return rc;
+	run->refused = !mutate->allowed;
 	r->patch = mutate->patched ? arena_str(run->arena, mutate->patch) : (struct str){NULL, 0};
 	struct json *admitted = NULL;
 	if (r->patch.n > 0)

@@ -214,6 +214,21 @@ class ReviewTest(command.CommandTest):
         printed = self.run_raw('review', '-o', 'yaml', 'all.yaml').stdout.decode()
         self.assertEqual([o['kind'] for o in documents(printed)], ['Deployment', 'ConfigMap'])
 
+    def test_what_the_first_call_denies_is_not_missed_in_the_second(self):
+        self.write('c.yaml', '''\
+apiVersion: connhook.zerotouch.io/v1alpha1
+kind: InjectorConfig
+bindings:
+- {name: a, secretName: a, keys: [KEY]}
+- {name: b, secretName: b, keys: [KEY]}
+rules: {env-collision: {mode: enforce}, no-in-cluster-database: {mode: enforce}}
+''')
+        text = (DEPLOYMENT % 'a,b').replace('ghcr.io/shop/web', 'postgres')
+        (result,) = self.json('-c', 'c.yaml', '-', text=text, code=1)
+        self.assertEqual([v['rule'] for v in result['violations']], ['env-collision', 'no-in-cluster-database'])
+        (result,) = self.json('-', text=DEPLOYMENT % 'dbx', code=1)
+        self.assertEqual([v['rule'] for v in result['violations']], ['annotations'])
+
     def test_warnings_are_no_denials(self):
         self.write('warn.yaml', self.says('config', 'show').replace('no-in-cluster-database: {mode: enforce}',
                                                                     'no-in-cluster-database: {mode: warn}'))
