@@ -23,7 +23,10 @@ struct finding {
 	struct str message; /* a whole sentence */
 };
 
-/* What came of one call. Strings live in `arena`. Start with {0}; decision_free when done. */
+/*
+ * What came of one call. Strings live in `arena`, or in the configuration, which must outlive this. Start with {0};
+ * decision_free when done.
+ */
 struct decision {
 	struct arena arena;
 	int http_status;    /* 200 with an AdmissionReview; 400 or 500 with a Kubernetes Status that says why */

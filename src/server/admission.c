@@ -236,7 +236,6 @@ static enum MHD_Result decide_request(struct connection *c, struct MHD_Connectio
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	decide(snapshot->config, phase, buf_str(&c->body), &d);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	snapshot_release(snapshot);
 	buf_free(&c->body);
 
 	uint64_t nanoseconds = elapsed(&from, &to);
@@ -249,6 +248,7 @@ static enum MHD_Result decide_request(struct connection *c, struct MHD_Connectio
 	struct answer answer = {(unsigned)d.http_status, ANSWER_JSON, NULL, atomic_load(&service->draining)};
 	unsigned status = answer_queue(mhd, &answer, &d.body);
 	decision_free(&d);
+	snapshot_release(snapshot); /* the decision pointed into it */
 	if (status == 0)
 		return MHD_NO;
 	connection_answering(c, status);
