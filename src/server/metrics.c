@@ -12,7 +12,10 @@
 #define NAME_MAX_LENGTH 63
 
 static const char *const phase_names[PHASES] = {[PHASE_MUTATE] = "mutate", [PHASE_VALIDATE] = "validate"};
-static const char *const mode_names[] = {[MODE_OFF] = "off", [MODE_WARN] = "warn", [MODE_ENFORCE] = "enforce"};
+#define MODE_AUDIT (MODE_ENFORCE + 1) /* the label's value for what the configuration's `audit` lets through */
+static const char *const mode_names[] = {
+	[MODE_OFF] = "off", [MODE_WARN] = "warn", [MODE_ENFORCE] = "enforce", [MODE_AUDIT] = "audit",
+};
 static const char *const outcome_names[OUTCOME_COUNT] = {
 	[OUTCOME_ALLOWED] = "allowed", [OUTCOME_PATCHED] = "patched", [OUTCOME_DENIED] = "denied",
 	[OUTCOME_SKIPPED] = "skipped", [OUTCOME_ERROR] = "error",
@@ -167,7 +170,8 @@ void metrics_admission(struct metrics *m, enum phase phase, const struct decisio
 	m->buckets[bucket]++;
 	m->nanoseconds += nanoseconds;
 	for (size_t i = 0; i < d->finding_count; i++)
-		count_named(&m->violations, d->findings[i].rule, d->findings[i].mode);
+		count_named(&m->violations, d->findings[i].rule,
+			    d->findings[i].audited ? MODE_AUDIT : (size_t)d->findings[i].mode);
 	if (d->skipped != NULL)
 		count_named(&m->skipped, d->skipped, 0);
 	if (outcome == OUTCOME_PATCHED)

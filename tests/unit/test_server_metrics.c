@@ -128,6 +128,12 @@ START_TEST(findings_and_skips)
 	metrics_admission(m, PHASE_MUTATE, &d, 1);
 	assert_line("connhook_rule_violations_total{rule=\"one\",mode=\"enforce\"} 2");
 	assert_line("connhook_rule_violations_total{rule=\"one\",mode=\"warn\"} 1");
+	struct finding audited = {.rule = "one", .mode = MODE_WARN, .audited = true};
+	d.findings = &audited;
+	d.finding_count = 1;
+	metrics_admission(m, PHASE_VALIDATE, &d, 1);
+	assert_line("connhook_rule_violations_total{rule=\"one\",mode=\"audit\"} 1");
+	assert_line("connhook_rule_violations_total{rule=\"one\",mode=\"warn\"} 1");
 	d = decision_of("DELETE", "Job");
 	d.skipped = "delete";
 	metrics_admission(m, PHASE_MUTATE, &d, 1);
