@@ -41,7 +41,8 @@ class Guides(unittest.TestCase):
     def test_every_key_is_explained(self):
         table = text('docs/configuration.md')
         for key in ('annotationPrefix', 'bindings[].name', 'bindings[].secretName', 'bindings[].claim',
-                    'bindings[].keys', 'bindings[].prefix', 'bindings[].optional', 'bindings[].env', 'defaults', 'migration',
+                    'bindings[].keys', 'bindings[].prefix',
+                    'bindings[].optional', 'bindings[].env', 'defaults', 'migration',
                     'imagePullSecrets', 'reloader', 'excludeContainers', 'exempt', 'audit', 'rules'):
             self.assertIn('| `%s` |' % key, table)
 
