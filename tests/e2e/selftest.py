@@ -21,6 +21,8 @@ END_SECONDS = 30
 
 # Run in a process of its own, which is then ended in the named way. It prints the folder and the process ids.
 CHILD = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with it ignored
 import sys
 sys.path.insert(0, sys.argv[1])
 from cluster import Cluster
