@@ -17,8 +17,10 @@ void buf_free(struct buf *b)
 	*b = (struct buf){.limit = b->limit};
 }
 
-static void fail(struct buf *b, int error)
+void buf_fail(struct buf *b, int error)
 {
+	if (b->error != 0)
+		return;
 	free(b->p);
 	b->p = NULL;
 	b->n = b->capacity = 0;
@@ -31,7 +33,7 @@ static bool reserve(struct buf *b, size_t more)
 	if (b->error != 0)
 		return false;
 	if (more > b->limit - b->n) {
-		fail(b, ERR_LIMIT);
+		buf_fail(b, ERR_LIMIT);
 		return false;
 	}
 	if (b->n + more < b->capacity)
@@ -41,7 +43,7 @@ static bool reserve(struct buf *b, size_t more)
 		wanted *= 2;
 	char *larger = realloc(b->p, wanted);
 	if (larger == NULL) {
-		fail(b, ERR_NOMEM);
+		buf_fail(b, ERR_NOMEM);
 		return false;
 	}
 	b->p = larger;
@@ -76,7 +78,7 @@ void buf_fmtv(struct buf *b, const char *format, va_list args)
 	int n = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (n < 0)
-		fail(b, ERR_INVALID);
+		buf_fail(b, ERR_INVALID);
 	else if (reserve(b, (size_t)n) && vsnprintf(b->p + b->n, (size_t)n + 1, format, args) == n)
 		b->n += (size_t)n;
 }
@@ -95,6 +97,15 @@ void buf_cut(struct buf *b, size_t n)
 		return;
 	b->n = n;
 	b->p[n] = '\0';
+}
+
+struct str buf_move(struct buf *b, struct arena *arena)
+{
+	struct str moved = b->error == 0 ? arena_str(arena, b->n > 0 ? buf_str(b) : STR("")) : (struct str){NULL, 0};
+	if (b->error != 0)
+		arena->failed = true;
+	buf_free(b);
+	return moved;
 }
 
 struct str buf_str(const struct buf *b)

@@ -2,7 +2,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include "base/str.h"
+#include "base/arena.h"
 
 #include <stdarg.h>
 
@@ -25,8 +25,14 @@ void buf_addc(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_fmtv(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
+/* Makes it a failed buffer, unless it is one: what was to be appended could not be made. */
+void buf_fail(struct buf *b, int error);
+
 /* Drops the bytes behind the first `n`. */
 void buf_cut(struct buf *b, size_t n);
+
+/* Moves what it holds into the arena, NUL-terminated, and gives its memory back. A failure becomes the arena's. */
+struct str buf_move(struct buf *b, struct arena *arena);
 
 /* What it holds, always NUL-terminated behind the end when not absent; valid until the next append. */
 struct str buf_str(const struct buf *b);

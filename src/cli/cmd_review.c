@@ -100,11 +100,12 @@ static int review_all(struct run *run)
 /* ---- printing ---- */
 
 /* Formats that show only what is admitted leave denials and warnings to standard error, a line each. */
-static void say_remarks(const struct review_result *r)
+static int say_remarks(const struct review_result *r)
 {
 	struct review_remark remark;
 	struct buf text;
-	for (size_t i = 0; review_remark(r, i, &remark); i++) {
+	int error = 0;
+	for (size_t i = 0; review_remark(r, i, &remark) && error == 0; i++) {
 		if (remark.level == LEVEL_NOTE)
 			continue;
 		buf_init(&text, LIMIT_RESPONSE);
@@ -113,11 +114,14 @@ static void say_remarks(const struct review_result *r)
 		review_add_title(&text, r);
 		buf_addz(&text, ": ");
 		review_add_sentence(&text, &remark);
-		(void)fprintf(stderr, "connhook: %s: %.*s [%s]\n",
-			      remark.level == LEVEL_ERROR ? "denied" : remark.audited ? "would be denied" : "warning",
-			      STR_ARG(buf_str(&text)), remark.id);
+		error = text.error;
+		if (error == 0)
+			(void)fprintf(stderr, "connhook: %s: %.*s [%s]\n",
+				      remark.level == LEVEL_ERROR ? "denied" : remark.audited ? "would be denied" : "warning",
+				      STR_ARG(buf_str(&text)), remark.id);
 		buf_free(&text);
 	}
+	return error != 0 ? cli_nomem() : EXIT_OK;
 }
 
 /* Writes what has been collected. */
@@ -140,9 +144,9 @@ static int print_all(struct run *run)
 		format->begin(&run->out, review);
 	for (size_t i = 0; i < review->count && status == EXIT_OK; i++) {
 		if (format->admitted_only)
-			say_remarks(&review->results[i]);
+			status = say_remarks(&review->results[i]);
 		format->print(&run->out, review, &review->results[i]);
-		if (run->out.n > OUTPUT_CHUNK || run->out.error != 0)
+		if (status == EXIT_OK && (run->out.n > OUTPUT_CHUNK || run->out.error != 0))
 			status = flush(run);
 	}
 	if (status == EXIT_OK && format->end != NULL)

@@ -182,61 +182,50 @@ static int read_ca(const char *path, struct buf *pem)
 	return EXIT_OK;
 }
 
-/* Prints an object that stands as JSON in `json`, which is freed. */
-static int print_json(struct buf *json)
+/* Appends the object, written as JSON, as YAML; frees `json`. Failures stay in `out`. */
+static void add_yaml(struct buf *out, struct buf *json)
 {
-	struct buf yaml;
 	struct json *tree = NULL;
-	buf_init(&yaml, LIMIT_RESPONSE);
 	int rc = json->error != 0 ? json->error : json_parse(buf_str(json), &tree, NULL);
 	if (rc == 0)
-		yaml_write(&yaml, tree);
-	int status = rc != 0 || yaml.error != 0 ? cli_nomem() : cli_print(buf_str(&yaml));
+		yaml_write(out, tree);
+	else
+		buf_fail(out, rc);
 	json_free(tree);
 	buf_free(json);
-	buf_free(&yaml);
-	return status;
 }
 
-static int print_object(void (*write)(struct buf *, const struct config *, const struct registration *),
-			const struct config *config, const struct registration *r)
+static void add_object(struct buf *out, void (*write)(struct buf *, const struct config *, const struct registration *),
+		       const struct config *config, const struct registration *r)
 {
 	struct buf json;
 	buf_init(&json, LIMIT_RESPONSE);
 	write(&json, config, r);
-	return print_json(&json);
+	add_yaml(out, &json);
 }
 
-static int print_native_object(void (*write)(struct buf *, const struct config *, enum rule_id),
-			       const struct config *config, enum rule_id id)
+static void add_native_object(struct buf *out, void (*write)(struct buf *, const struct config *, enum rule_id),
+			      const struct config *config, enum rule_id id)
 {
 	struct buf json;
-	int status = cli_print(STR("---\n"));
-	if (status != EXIT_OK)
-		return status;
+	buf_addz(out, "---\n");
 	buf_init(&json, LIMIT_RESPONSE);
 	write(&json, config, id);
-	return print_json(&json);
+	add_yaml(out, &json);
 }
 
-static int print_native(const struct config *config)
+static void add_native(struct buf *out, const struct config *config)
 {
-	struct buf notes;
-	buf_init(&notes, LIMIT_RESPONSE);
-	native_write_notes(&notes, config);
-	int status = notes.error != 0 ? cli_nomem() : cli_print(buf_str(&notes));
-	buf_free(&notes);
-	for (enum rule_id id = 0; id < RULE_COUNT && status == EXIT_OK; id++) {
+	native_write_notes(out, config);
+	for (enum rule_id id = 0; id < RULE_COUNT; id++) {
 		if (!native_has(config, id))
 			continue;
-		status = print_native_object(native_write_policy, config, id);
-		if (status == EXIT_OK)
-			status = print_native_object(native_write_binding, config, id);
+		add_native_object(out, native_write_policy, config, id);
+		add_native_object(out, native_write_binding, config, id);
 	}
-	return status;
 }
 
-static int print_all(const struct arguments *a, const struct config *config)
+static void add_webhooks(struct buf *out, const struct arguments *a, const struct config *config)
 {
 	struct str glob = registration_glob_group(config);
 	if (glob.p != NULL)
@@ -244,11 +233,22 @@ static int print_all(const struct arguments *a, const struct config *config)
 			      "connhook: warning: the API server cannot be told to call for groups like \"%.*s\"; "
 			      "name the groups in the configuration\n",
 			      STR_ARG(glob));
-	int status = print_object(registration_write_mutating, config, &a->registration);
-	if (status == EXIT_OK)
-		status = cli_print(STR("---\n"));
-	if (status == EXIT_OK)
-		status = print_object(registration_write_validating, config, &a->registration);
+	add_object(out, registration_write_mutating, config, &a->registration);
+	buf_addz(out, "---\n");
+	add_object(out, registration_write_validating, config, &a->registration);
+}
+
+/* All or nothing: half of it could be applied. */
+static int print_all(const struct arguments *a, const struct config *config)
+{
+	struct buf out;
+	buf_init(&out, LIMIT_RESPONSE);
+	if (a->native)
+		add_native(&out, config);
+	else
+		add_webhooks(&out, a, config);
+	int status = out.error != 0 ? cli_nomem() : cli_print(buf_str(&out));
+	buf_free(&out);
 	return status;
 }
 
@@ -271,7 +271,7 @@ int cmd_webhook_config(int argc, char **argv)
 		status = cli_fail("%s", err.text);
 	if (status == EXIT_OK) {
 		a.registration.ca_bundle = a.ca_file != NULL ? buf_str(&pem) : (struct str){NULL, 0};
-		status = a.native ? print_native(config) : print_all(&a, config);
+		status = print_all(&a, config);
 		config_free(config);
 	}
 	buf_free(&pem);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "cli/review_line.h"
+#include "kube/name.h"
 #include "policy/annotations.h"
 #include "policy/rule.h"
 
@@ -216,12 +217,9 @@ static struct str claims_here(const struct all *all, struct str namespace)
 			break;
 		}
 		buf_addz(&text, shown > 0 ? ", " : "; the claims of its namespace here: ");
-		buf_add(&text, all->claims[low]->claim);
+		buf_add(&text, str_utf8_cut(all->claims[low]->claim, NAME_SUBDOMAIN_MAX));
 	}
-	buf_addz(&text, "");
-	struct str result = arena_str(all->arena, buf_str(&text));
-	buf_free(&text);
-	return result;
+	return buf_move(&text, all->arena);
 }
 
 static void note_missing(const struct all *all, struct review_result *r, const struct bound *b, struct str field)

@@ -140,8 +140,7 @@ static void with_admitted(struct buf *out, const struct review_result *r,
 		write(out, admitted != NULL ? admitted : r->manifest->object);
 		json_free(admitted);
 	} else {
-		buf_free(out);
-		out->error = rc;
+		buf_fail(out, rc);
 	}
 }
 
@@ -253,8 +252,8 @@ static void diff_print(struct buf *out, const struct review *review, const struc
 	struct buf before, after, old_name, new_name;
 	buf_init(&before, LIMIT_RESPONSE);
 	buf_init(&after, LIMIT_RESPONSE);
-	buf_init(&old_name, LIMIT_MESSAGE);
-	buf_init(&new_name, LIMIT_MESSAGE);
+	buf_init(&old_name, LIMIT_RESPONSE);
+	buf_init(&new_name, LIMIT_RESPONSE);
 	yaml_write(&before, r->manifest->object);
 	with_admitted(&after, r, yaml_write);
 	review_add_text(&old_name, str_of(r->manifest->source));
@@ -262,11 +261,13 @@ static void diff_print(struct buf *out, const struct review *review, const struc
 	review_add_title(&old_name, r);
 	buf_addz(&new_name, "admitted ");
 	review_add_title(&new_name, r);
-	int error = before.error != 0 ? before.error : after.error;
+	int errors[] = {before.error, after.error, old_name.error, new_name.error}, error = 0;
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0] && error == 0; i++)
+		error = errors[i];
 	if (error == 0)
 		diff_unified(out, buf_str(&before), buf_str(&after), buf_str(&old_name), buf_str(&new_name), review->colour);
-	else if (out->error == 0)
-		out->error = error;
+	else
+		buf_fail(out, error);
 	buf_free(&before);
 	buf_free(&after);
 	buf_free(&old_name);

@@ -48,9 +48,7 @@ static struct str known_keys(struct arena *arena)
 	buf_init(&text, LIMIT_MESSAGE);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		buf_fmt(&text, "%s%s", i > 0 ? ", " : "", key_names[i]);
-	struct str result = arena_str(arena, buf_str(&text));
-	buf_free(&text);
-	return result;
+	return buf_move(&text, arena);
 }
 
 static struct str nearest_key(struct arena *arena, struct str name)
@@ -196,6 +194,10 @@ static bool read_exec(struct reader *r, struct str text, bool *is_exec)
 	if (!*is_exec)
 		return true;
 	int rc = json_parse_in(r->arena, text, &array, &err);
+	if (rc == ERR_NOMEM) {
+		r->arena->failed = true;
+		return false;
+	}
 	if (rc != 0 && !str_starts(str_trim(str_from(text, 1)), STR("\""))) {
 		*is_exec = false;
 		return true;

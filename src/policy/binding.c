@@ -34,9 +34,8 @@ static struct str choices(const struct config *config, struct arena *arena)
 	buf_init(&text, LIMIT_MESSAGE);
 	for (size_t i = 0; i < config->binding_count && text.n < LIMIT_MESSAGE / 4; i++)
 		buf_fmt(&text, "%s%.*s", i > 0 ? ", " : "", STR_ARG(config->bindings[i].name));
-	struct str result = arena_str(arena, config->binding_count > 0 ? buf_str(&text) : STR("none is configured"));
-	buf_free(&text);
-	return result;
+	struct str result = buf_move(&text, arena);
+	return config->binding_count > 0 ? result : STR("none is configured");
 }
 
 static struct str identity(struct arena *arena, const char *fault, struct str part)

@@ -207,7 +207,7 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 		rc = config_read_rules(l, root);
 	if (rc == 0)
 		rc = fingerprint(l, root);
-	return rc == 0 && l->arena->failed ? error_nomem(l->err) : rc;
+	return l->arena->failed ? ERR_NOMEM : rc;
 }
 
 int config_load(struct str text, const char *source, struct config **out, struct error *err)
@@ -224,14 +224,14 @@ int config_load(struct str text, const char *source, struct config **out, struct
 	size_t count;
 	int rc = yaml_parse(&c->arena, text, &documents, &count, &why);
 	if (rc != 0)
-		rc = rc == ERR_NOMEM ? error_nomem(err) : error_set(err, rc, "%s:%s", source, why.text);
+		rc = error_set(err, rc, "%s:%s", source, why.text);
 	else if (count != 1)
 		rc = error_set(err, ERR_INVALID, "%s:1:1: found %zu YAML documents; expected one", source, count);
 	else
 		rc = read_config(&l, documents[0]);
 	if (rc != 0) {
 		config_free(c);
-		return rc;
+		return rc == ERR_NOMEM ? error_nomem(err) : rc;
 	}
 	*out = c;
 	return 0;

@@ -24,9 +24,7 @@ static struct str listed(struct loader *l, const char *const *items)
 	buf_init(&text, LIMIT_MESSAGE);
 	for (size_t i = 0; items[i] != NULL; i++)
 		buf_fmt(&text, "%s%s", i > 0 ? ", " : "", items[i]);
-	struct str result = arena_str(l->arena, buf_str(&text));
-	buf_free(&text);
-	return result;
+	return buf_move(&text, l->arena);
 }
 
 /* Every key of the mapping is one of `allowed`. */

@@ -69,9 +69,8 @@ static struct str container_names(struct planner *p)
 	buf_init(&text, LIMIT_MESSAGE);
 	const struct json *containers = p->workload->containers;
 	for (const struct json *c = json_first(containers); c != NULL && text.n < LIMIT_MESSAGE / 4; c = json_next(c))
-		buf_fmt(&text, "%s%.*s", text.n > 0 ? ", " : "", STR_ARG(container_name(c)));
-	struct str result = arena_str(p->arena, buf_str(&text));
-	buf_free(&text);
+		buf_fmt(&text, "%s%.*s", text.n > 0 ? ", " : "", STR_ARG(str_utf8_cut(container_name(c), LIMIT_QUOTE)));
+	struct str result = buf_move(&text, p->arena);
 	return result.n > 0 ? result : STR("none");
 }
 

@@ -133,7 +133,7 @@ static struct str expected_path(const struct rule_context *context, bool find)
 	const struct names *patterns = &context->rule->lists[SERVICE_PATHS];
 	struct str pattern = patterns->count > 0 ? patterns->items[0] : STR(""), glob;
 	struct buf text;
-	buf_init(&text, LIMIT_MESSAGE);
+	buf_init(&text, LIMIT_CONFIG);
 	while (str_split(&pattern, '/', &glob)) {
 		bool last = pattern.p == NULL, star = str_eqz(glob, "*") || str_eqz(glob, "**");
 		if (last && star && find)
@@ -146,9 +146,7 @@ static struct str expected_path(const struct rule_context *context, bool find)
 		else
 			buf_add(&text, glob);
 	}
-	struct str result = arena_str(context->arena, buf_str(&text));
-	buf_free(&text);
-	return result;
+	return buf_move(&text, context->arena);
 }
 
 /* ---- violations ---- */

@@ -29,7 +29,10 @@ bool status_read(struct arena *arena, struct str text, struct status *out)
 	*out = (struct status){0};
 	if (text.p == NULL)
 		return true;
-	if (json_parse_in(arena, text, &root, NULL) != 0 || !str_eqz(json_number(json_getz(root, "v")), "1"))
+	int rc = json_parse_in(arena, text, &root, NULL);
+	if (rc == ERR_NOMEM)
+		arena->failed = true;
+	if (rc != 0 || !str_eqz(json_number(json_getz(root, "v")), "1"))
 		return false;
 	const struct json *injected = array_at(root, "injected");
 	struct status_container *items = arena_array(arena, count_containers(injected), sizeof *items);

@@ -187,6 +187,21 @@ START_TEST(a_buffer_keeps_its_limit)
 	buf_add(&b, (struct str){"", SIZE_MAX});
 	ck_assert_int_eq(b.error, ERR_LIMIT);
 	buf_free(&b);
+	buf_init(&b, SMALL_LIMIT);
+	buf_addz(&b, "1234");
+	buf_fail(&b, ERR_INVALID);
+	buf_fail(&b, ERR_NOMEM);
+	buf_addc(&b, '5');
+	ck_assert(b.error == ERR_INVALID && b.n == 0 && b.p == NULL);
+	struct arena arena = {0};
+	ck_assert_ptr_null(buf_move(&b, &arena).p);
+	ck_assert(arena.failed && b.error == 0);
+	arena_free(&arena);
+	ck_assert_str_eq(buf_move(&b, &arena).p, "");
+	buf_addz(&b, "12");
+	struct str moved = buf_move(&b, &arena);
+	ck_assert(b.p == NULL && moved.n == 2 && strcmp(moved.p, "12") == 0 && !arena.failed);
+	arena_free(&arena);
 	struct buf never = {0};
 	buf_free(&never);
 }
