@@ -58,11 +58,13 @@ static int add_object(const struct reading *r, const struct manifest *item)
 	return 0;
 }
 
-/* A Helm chart's values and a Kustomization live beside manifests and are none. */
+/* A Helm chart's values, a Kustomization and connhook's own configuration live beside manifests and are none. */
 static bool is_no_manifest(const struct json *object)
 {
-	return json_string(json_getz(object, "kind")).n == 0 ||
-	       str_starts(json_string(json_getz(object, "apiVersion")), STR("kustomize.config.k8s.io/"));
+	struct str version = json_string(json_getz(object, "apiVersion"));
+	if (json_string(json_getz(object, "kind")).n == 0 || (version.n == 0 && json_getz(object, "metadata") == NULL))
+		return true;
+	return str_starts(version, STR("kustomize.config.k8s.io/")) || str_starts(version, STR("connhook.zerotouch.io/"));
 }
 
 /* One document, or the items of a List. */

@@ -254,12 +254,16 @@ rules: {env-collision: {mode: enforce}, no-in-cluster-database: {mode: enforce}}
         self.write('dir/.hidden.yaml', 'not: [a manifest')
         self.write('dir/README.md', '# not: [a manifest')
         self.write('dir/chart/values.yaml', 'replicas: 2\nlist: [a]\n')
+        self.write('dir/chart/other-values.yaml', 'kind: DaemonSet\nreplicas: 2\n')
+        self.write('dir/connhook.yaml', self.says('config', 'show'))
         self.write('dir/kustomization.yaml', 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n')
         self.write('dir/old/kustomization.yaml', 'resources: [a.yaml]\n')
         self.assertEqual([r['source'] for r in self.json('dir')],
                          ['dir/a.yml', 'dir/b.yaml', 'dir/c/a.yaml', 'dir/c/d.json'])
         self.assertEqual([r['source'] for r in self.json('dir/c/d.json', 'dir/c')],
                          ['dir/c/d.json', 'dir/c/a.yaml', 'dir/c/d.json'])
+        self.write('dir/c/z.yaml', 'kind: Pod\nmetadata: {name: a}\n')
+        self.assertIn('dir/c/z.yaml:1: the document has no apiVersion', self.refuses('review', 'dir'))
         self.write('dir/c/z.yaml', 'kind: @a\n')
         self.assertIn('dir/c/z.yaml:1:7: malformed YAML', self.refuses('review', 'dir'))
 
