@@ -317,10 +317,13 @@ struct record {
 	const struct json *init_was, *pull_was;
 };
 
-/* The new status annotation; absent when nothing is injected. */
+/*
+ * The new status annotation; absent when nothing is injected, unless the client has written one of its own over the
+ * old object's: without any, the next pass would go by the old object's.
+ */
 static struct str status_text(struct planner *p, const struct record *r)
 {
-	if (p->containers_record.n == 0 && r->migration.p == NULL && r->pull_secrets.n == 0)
+	if (p->containers_record.n == 0 && r->migration.p == NULL && r->pull_secrets.n == 0 && !p->status_is_clients)
 		return (struct str){NULL, 0};
 	struct buf text;
 	buf_init(&text, LIMIT_PATCH);
@@ -396,9 +399,15 @@ static void read_status(struct planner *p, const struct workload *old)
 	if (!status_read(p->arena, text, &p->status))
 		violation_add(&p->out->warnings, annotation_field(p->arena, p->config, "status"), STR("status"),
 			      "the status annotation is not one that connhook wrote; it is written anew");
-	if (!p->status.present && old != NULL &&
-	    status_read(p->arena, annotation_status(p->config, old->metadata), &p->status))
-		p->old = old;
+	struct str before = old != NULL ? annotation_status(p->config, old->metadata) : (struct str){NULL, 0};
+	struct status old_status;
+	if (status_read(p->arena, before, &old_status) && old_status.present) {
+		p->status_is_clients = p->status.present && !str_eq(text, before);
+		if (!p->status.present) {
+			p->status = old_status;
+			p->old = old;
+		}
+	}
 	p->out->other_config = p->status.present && !str_eq(p->status.fingerprint, p->config->fingerprint);
 }
 
