@@ -19,6 +19,8 @@ static const char help[] =
 	"      --tls-cert FILE           the serving certificate, or a chain, leaf first (PEM)\n"
 	"      --tls-key FILE            its key (PEM)\n"
 	"      --self-signed DIR         use the certificates in DIR; make them if there are none\n"
+	"      --tls-priorities STRING   versions and ciphers, as GnuTLS writes them; default: TLS 1.3 and\n"
+	"                                1.2 with forward secrecy. Nothing below TLS 1.2\n"
 	"      --listen ADDR:PORT        POST /mutate and /validate, HTTPS; default 0.0.0.0:8443.\n"
 	"                                [::]:8443 is IPv6 and IPv4. Port 0 is any free one\n"
 	"      --admin-listen ADDR:PORT  GET /healthz, /readyz, /metrics and /version, plain HTTP;\n"
@@ -41,6 +43,7 @@ enum {
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
 	OPTION_SELF_SIGNED,
+	OPTION_TLS_PRIORITIES,
 	OPTION_LISTEN,
 	OPTION_ADMIN_LISTEN,
 	OPTION_THREADS,
@@ -55,6 +58,7 @@ static const struct option long_options[] = {
 	{"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
 	{"tls-key", required_argument, NULL, OPTION_TLS_KEY},
 	{"self-signed", required_argument, NULL, OPTION_SELF_SIGNED},
+	{"tls-priorities", required_argument, NULL, OPTION_TLS_PRIORITIES},
 	{"listen", required_argument, NULL, OPTION_LISTEN},
 	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
 	{"threads", required_argument, NULL, OPTION_THREADS},
@@ -94,6 +98,15 @@ static int parse_address(const char *option, const char *text, struct listen_add
 	return EXIT_OK;
 }
 
+static int parse_priorities(const char *text, const char **out)
+{
+	struct error err;
+	if (tls_priorities_check(text, &err) != 0)
+		return cli_fail("--tls-priorities: %s", err.text);
+	*out = text;
+	return EXIT_OK;
+}
+
 static int parse_option(int c, char **argv, struct wish *out)
 {
 	struct server_options *o = &out->options;
@@ -113,6 +126,8 @@ static int parse_option(int c, char **argv, struct wish *out)
 	case OPTION_SELF_SIGNED:
 		out->self_signed = optarg;
 		return EXIT_OK;
+	case OPTION_TLS_PRIORITIES:
+		return parse_priorities(optarg, &o->tls_priorities);
 	case OPTION_LISTEN:
 		return parse_address("--listen", optarg, &o->listen);
 	case OPTION_ADMIN_LISTEN:
@@ -244,6 +259,7 @@ static int serve(struct wish *wish, struct arena *arena, struct error *err)
 int cmd_serve(int argc, char **argv)
 {
 	struct wish wish = {.options = {
+		.tls_priorities = TLS_PRIORITIES,
 		.threads = server_default_threads(),
 		.request_seconds = REQUEST_SECONDS,
 		.drain_seconds = DRAIN_DELAY_SECONDS,

@@ -78,10 +78,10 @@ static int open_listeners(struct server *s, const struct server_options *o, stru
 	return code != 0 ? code : listen_open(&o->admin, &s->admin_listener, err);
 }
 
-static int init_workers(struct server *s, struct error *err)
+static int init_workers(struct server *s, const struct server_options *o, struct error *err)
 {
-	struct worker_site site = {admission_handle, true, raise_files(s->threads), s->listener};
-	struct worker_site admin = {admin_handle, false, LIMIT_ADMIN_CONNECTIONS, s->admin_listener};
+	struct worker_site site = {admission_handle, o->tls_priorities, raise_files(s->threads), s->listener};
+	struct worker_site admin = {admin_handle, NULL, LIMIT_ADMIN_CONNECTIONS, s->admin_listener};
 	int code = worker_init(&s->admin, &s->service, &admin, err);
 	for (unsigned i = 0; i < s->threads && code == 0; i++)
 		code = worker_init(&s->workers[i], &s->service, &site, err);
@@ -162,7 +162,7 @@ static int begin(struct server *s, const struct server_options *o, struct config
 	if (code == 0)
 		code = open_listeners(s, o, err);
 	if (code == 0)
-		code = init_workers(s, err);
+		code = init_workers(s, o, err);
 	if (code == 0)
 		code = start_workers(s, err);
 	return code;

@@ -11,6 +11,7 @@
 
 struct server_options {
 	struct listen_address listen, admin;
+	const char *tls_priorities; /* a GnuTLS priority string that tls_priorities_check accepts */
 	unsigned threads;         /* 1 to LIMIT_THREADS */
 	unsigned request_seconds; /* 1 to REQUEST_SECONDS_MAX */
 	unsigned drain_seconds;   /* after SIGTERM, until nothing new is accepted: 0 to DRAIN_DELAY_SECONDS_MAX */

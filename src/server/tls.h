@@ -20,6 +20,12 @@
 	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
 /*
+ * ERR_INVALID unless `text` is a priority string of GnuTLS that sessions can be agreed on with, all of TLS 1.2 or newer
+ * and encrypted; the sentence shows the place. ERR_NOMEM.
+ */
+int tls_priorities_check(const char *text, struct error *err);
+
+/*
  * A certificate and its key, as GnuTLS wants them. Immutable and counted: a connection keeps the ones it began with,
  * so that others may take their place for new connections at any time.
  */

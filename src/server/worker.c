@@ -33,7 +33,7 @@ static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const c
 
 static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct worker_site *site, int listener)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (site->tls ? MHD_USE_TLS : 0);
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (site->priorities != NULL ? MHD_USE_TLS : 0);
 	return MHD_start_daemon(flags, 0, NULL, NULL, site->handle, set,
 		MHD_OPTION_EXTERNAL_LOGGER, log_library, set,
 		MHD_OPTION_LISTEN_SOCKET, listener,
@@ -45,14 +45,14 @@ static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct 
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_REQUEST_HEAD,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		/* Without TLS the list ends here. */
-		site->tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, TLS_PRIORITIES,
+		site->priorities != NULL ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, site->priorities,
 		MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate,
 		MHD_OPTION_END);
 }
 
 int worker_init(struct worker *w, struct service *service, const struct worker_site *site, struct error *err)
 {
-	w->set = (struct connection_set){.service = service, .counted = site->tls};
+	w->set = (struct connection_set){.service = service, .counted = site->priorities != NULL};
 	atomic_init(&w->ending, false);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake < 0)

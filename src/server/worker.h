@@ -18,7 +18,7 @@ struct worker {
 /* What a worker serves. */
 struct worker_site {
 	MHD_AccessHandlerCallback handle;
-	bool tls;
+	const char *priorities; /* of TLS, a GnuTLS priority string; NULL: a plain listener */
 	unsigned connections; /* at most, at a time */
 	int listener;         /* a listening socket, borrowed: the worker uses a copy */
 };
