@@ -13,6 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev make pkg-config libmicrohttpd-dev libgnutls28-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl openssl python3 python3-yaml python3-jsonpatch
 TEST_PACKAGES = $(DEMO_PACKAGES) check git patch
 LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
+LOAD_PACKAGES = $(TEST_PACKAGES) golang-go
 
 LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -34,7 +35,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test asan e2e fuzz fuzz-tools lint clean install golden check-tools
+.PHONY: all help deps demo test asan e2e fuzz fuzz-tools lint load load-tools clean install golden \
+	check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -46,6 +48,7 @@ help:
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
+	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
 	@echo 'make golden      write expected and generated files anew, to be read with git diff'
@@ -135,6 +138,19 @@ e2e:
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
 	@for suite in tests/chart/generate.py tests/chart/registration.py tests/chart/render.py tests/chart/schema.py \
 		tests/cli/native.py; do echo "$$suite"; $(PYTHON) $$suite $(B)/connhook || exit 1; done
+
+# Reviews over HTTPS from Go's client, which is the API server's. At length: make load LOAD_REVIEWS=1000000
+LOAD_REVIEWS ?= 200000
+load: load-tools
+	@$(PYTHON) tests/load/load.py --build $(B) --reviews $(LOAD_REVIEWS)
+
+load-tools:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(LOAD_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 check-tools $(B)/tests/load/client
+
+$(B)/tests/load/client: tests/load/client.go
+	@mkdir -p $(@D)
+	GOCACHE=$(abspath $(B)/go-cache) GOFLAGS= GOTOOLCHAIN=local GOPROXY=off go build -o $@ $<
 
 golden:
 	@$(MAKE) --no-print-directory -s -j2 check-tools
