@@ -28,6 +28,9 @@ bool str_ends(struct str s, struct str suffix);
 /* Order of bytes, shorter first when one is a prefix of the other: <0, 0, >0. */
 int str_cmp(struct str a, struct str b);
 
+/* str_cmp of two `struct str`, as qsort and bsearch want it. */
+int str_order(const void *a, const void *b);
+
 /* `s` without the white space (space, tab, CR, LF) at both ends. */
 struct str str_trim(struct str s);
 

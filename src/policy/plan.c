@@ -6,6 +6,8 @@
 #include "kube/image.h"
 #include "policy/planner.h"
 
+#include <stdlib.h>
+
 /* Groups of containers with the same record that a new record is compared with. */
 #define RECENT_GROUPS 8
 
@@ -90,6 +92,27 @@ static void check_patterns(struct planner *p)
 				      "found \"%.*s\", which matches no container to inject; expected one of: %.*s",
 				      STR_ARG(str_utf8_cut(pattern, LIMIT_QUOTE)), STR_ARG(container_names(p)));
 	}
+}
+
+/*
+ * A record is found by its container's name: two of one name could not be told apart on the next pass. The API server
+ * refuses them as well, but only after all webhooks.
+ */
+static bool check_names(struct planner *p)
+{
+	size_t count = 0;
+	struct str *names = arena_array(p->arena, json_count(p->workload->containers), sizeof *names);
+	for (const struct json *c = json_first(p->workload->containers); c != NULL && names != NULL; c = json_next(c))
+		names[count++] = container_name(c);
+	if (count > 1)
+		qsort(names, count, sizeof *names, str_order);
+	for (size_t i = 1; i < count; i++)
+		if (str_eq(names[i - 1], names[i]) && (i == 1 || !str_eq(names[i - 2], names[i])))
+			violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.containers", STR_ARG(p->pod_field)),
+				      arena_fmt(p->arena, "containers:twice:%.*s", STR_ARG(names[i])),
+				      "found two containers named \"%.*s\"; give each one a name of its own",
+				      STR_ARG(str_quote(names[i])));
+	return names != NULL;
 }
 
 /* The container that the migration is modelled on. */
@@ -402,7 +425,7 @@ static void read_status(struct planner *p, const struct workload *old)
 	struct str before = old != NULL ? annotation_status(p->config, old->metadata) : (struct str){NULL, 0};
 	struct status old_status;
 	if (status_read(p->arena, before, &old_status) && old_status.present) {
-		p->status_is_clients = p->status.present && !str_eq(text, before);
+		p->status_is_clients = p->status.present && status_claims(&old_status) && !str_eq(text, before);
 		if (!p->status.present) {
 			p->status = old_status;
 			p->old = old;
@@ -477,7 +500,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	out->warnings = p.wishes.warnings;
 	read_status(&p, old);
 	out->skipped = why_nothing(&p);
-	if (out->skipped == NULL && out->problems.count == 0) {
+	if (out->skipped == NULL && out->problems.count == 0 && check_names(&p) && out->problems.count == 0) {
 		check_patterns(&p);
 		bool wished = p.wishes.bindings.count > 0 || p.wishes.migrate;
 		if (wished && out->problems.count == 0 && nowhere_to_inject(&p) && out->problems.count == 0 &&

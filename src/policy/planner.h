@@ -37,7 +37,7 @@ struct planner {
 	const struct workload *workload, *old; /* `old` is NULL unless the status is the old object's */
 	struct wishes wishes;
 	struct status status;
-	bool status_is_clients; /* the object has a status other than the old object's */
+	bool status_is_clients; /* the object has a status other than the old object's, which claims something */
 	struct patch *patch;
 	struct plan *out;
 	struct str pod_pointer, pod_field; /* of the pod spec */

@@ -56,6 +56,11 @@ bool status_read(struct arena *arena, struct str text, struct status *out)
 	return true;
 }
 
+bool status_claims(const struct status *s)
+{
+	return s->container_count > 0 || json_count(s->pull_secrets) > 0 || s->migration.p != NULL || s->reloader.p != NULL;
+}
+
 const struct json *status_record(const struct status *status, struct str container)
 {
 	struct status_container key = {container, NULL};

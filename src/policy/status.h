@@ -40,6 +40,9 @@ struct status {
  */
 bool status_read(struct arena *arena, struct str text, struct status *out);
 
+/* Does it say that anything was injected? */
+bool status_claims(const struct status *status);
+
 /* What was injected into a container; NULL for nothing. */
 const struct json *status_record(const struct status *status, struct str container);
 

@@ -22,11 +22,6 @@ void violation_add(struct violations *v, struct str field, struct str identity, 
 	v->items[v->count++] = (struct violation){field, message, identity};
 }
 
-static int compare(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 const struct str *violation_identities(const struct violations *v)
 {
 	struct str *identities = arena_array(v->arena, v->count, sizeof *identities);
@@ -35,11 +30,11 @@ const struct str *violation_identities(const struct violations *v)
 	for (size_t i = 0; i < v->count; i++)
 		identities[i] = v->items[i].identity;
 	if (v->count > 1)
-		qsort(identities, v->count, sizeof *identities, compare);
+		qsort(identities, v->count, sizeof *identities, str_order);
 	return identities;
 }
 
 bool violation_known(const struct str *identities, size_t count, struct str identity)
 {
-	return count > 0 && bsearch(&identity, identities, count, sizeof *identities, compare) != NULL;
+	return count > 0 && bsearch(&identity, identities, count, sizeof *identities, str_order) != NULL;
 }
