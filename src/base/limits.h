@@ -68,6 +68,7 @@
 #define DRAIN_DELAY_SECONDS_MAX 300
 #define RELOAD_SECONDS 60                 /* between two looks at the files when nothing is noticed */
 #define RELOAD_QUIET_MILLISECONDS 100     /* from a noticed change until the files are read */
+#define ACCEPT_MILLISECONDS 100           /* until the next try, when the system is out of descriptors */
 #define SWEEP_MILLISECONDS 50             /* between two looks at all connections of a thread */
 
 #endif

@@ -139,11 +139,11 @@ static int parse_option(int c, char **argv, struct wish *out)
 	case OPTION_DRAIN_DELAY:
 		return parse_number("--drain-delay", optarg, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
 	case OPTION_LOG_FORMAT:
-		if (!log_format_parse(str_of(optarg), &o->log.format))
+		if (!log_format_parse(str_of(optarg), &o->log->format))
 			return cli_fail("--log-format: '%.*s' is not text or json", LIMIT_QUOTE, optarg);
 		return EXIT_OK;
 	case OPTION_LOG_LEVEL:
-		if (!log_level_parse(str_of(optarg), &o->log.least))
+		if (!log_level_parse(str_of(optarg), &o->log->least))
 			return cli_fail("--log-level: '%.*s' is not debug, info, warn or error", LIMIT_QUOTE, optarg);
 		return EXIT_OK;
 	default:
@@ -206,7 +206,7 @@ static int use_self_signed(struct wish *wish, struct arena *arena, struct error 
 	if (code != 0 || ensured == PKI_KEPT)
 		return code;
 	struct log_line line;
-	log_line(&line, &wish->options.log, LOG_INFO, "certificates");
+	log_line(&line, wish->options.log, LOG_INFO, "certificates");
 	log_strz(&line, "directory", wish->self_signed);
 	log_strz(&line, "action", ensured == PKI_MADE ? "made" : "renewed");
 	log_end(&line);
@@ -220,7 +220,7 @@ static void warn_of_dates(const struct wish *wish, const struct pki_pair *pair)
 	struct log_line line;
 	if (pki_time_check(wish->tls_cert, pair->not_before, pair->not_after, time(NULL), &err) == 0)
 		return;
-	log_line(&line, &wish->options.log, LOG_WARN, "certificate");
+	log_line(&line, wish->options.log, LOG_WARN, "certificate");
 	log_strz(&line, "error", err.text);
 	log_end(&line);
 }
@@ -258,12 +258,13 @@ static int serve(struct wish *wish, struct arena *arena, struct error *err)
 
 int cmd_serve(int argc, char **argv)
 {
+	struct log log = LOG_TO(STDERR_FILENO);
 	struct wish wish = {.options = {
 		.tls_priorities = TLS_PRIORITIES,
 		.threads = server_default_threads(),
 		.request_seconds = REQUEST_SECONDS,
 		.drain_seconds = DRAIN_DELAY_SECONDS,
-		.log = {.fd = STDERR_FILENO, .least = LOG_INFO, .format = LOG_TEXT},
+		.log = &log,
 	}};
 	int code = parse_wish(argc, argv, &wish);
 	if (code != EXIT_OK)

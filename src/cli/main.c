@@ -27,11 +27,12 @@ static const struct {
 };
 
 /* A standard stream that is closed would give its number to the next file that is opened. */
-static void open_streams(void)
+static bool open_streams(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1)
-			(void)open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+			return false;
+	return true;
 }
 
 static int version(int argc, char **argv)
@@ -45,7 +46,8 @@ static int version(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	open_streams();
+	if (!open_streams())
+		return EXIT_USAGE; /* there is nowhere to say why */
 	if (argc < 2) {
 		(void)fputs(help, stderr);
 		return EXIT_USAGE;

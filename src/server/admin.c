@@ -72,6 +72,7 @@ static unsigned answer_readyz(struct service *service, struct MHD_Connection *mh
 static unsigned answer_metrics(struct service *service, struct MHD_Connection *mhd, struct buf *out)
 {
 	(void)mhd;
+	metrics_log_lost(service->metrics, log_lost(service->log));
 	metrics_write(service->metrics, out);
 	return MHD_HTTP_OK;
 }

@@ -177,7 +177,7 @@ static void log_value(struct log_line *line, const char *key, struct str value)
 }
 
 /* One line for one admission: names and what was decided, never what an object holds. */
-static void log_admission(const struct log *log, enum phase phase, const struct decision *d, uint64_t nanoseconds)
+static void log_admission(struct log *log, enum phase phase, const struct decision *d, uint64_t nanoseconds)
 {
 	enum outcome outcome = outcome_of(d);
 	bool matters = outcome == OUTCOME_PATCHED || outcome == OUTCOME_DENIED || d->finding_count > 0;
@@ -209,7 +209,7 @@ static void log_bad_request(struct connection_set *set, enum phase phase, const 
 	struct log_line line;
 	if (!log_valve_pass(&set->valve, service_now(), &held))
 		return;
-	log_line(&line, &set->service->log, LOG_WARN, "request refused");
+	log_line(&line, set->service->log, LOG_WARN, "request refused");
 	log_strz(&line, "webhook", phase_name(phase));
 	log_int(&line, "code", d->http_status);
 	log_int(&line, "bytes", (long long)size);
@@ -241,7 +241,7 @@ static enum MHD_Result decide_request(struct connection *c, struct MHD_Connectio
 	uint64_t nanoseconds = elapsed(&from, &to);
 	metrics_admission(service->metrics, phase, &d, nanoseconds);
 	if (d.http_status == MHD_HTTP_OK)
-		log_admission(&service->log, phase, &d, nanoseconds);
+		log_admission(service->log, phase, &d, nanoseconds);
 	else
 		log_bad_request(c->set, phase, &d, size);
 

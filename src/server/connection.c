@@ -90,9 +90,10 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		/* The TLS session is gone already, and the credentials may follow. */
 		connection_free(*context);
 		*context = NULL;
-		set->freed = true;
+		set->count--;
 		return;
 	}
+	set->count++;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info == NULL)
 		return;

@@ -48,9 +48,9 @@ struct connection_set {
 	struct service *service;
 	bool counted;             /* on the admission listener: counted, and TLS */
 	struct connection *first;
+	unsigned count;           /* of connections that libmicrohttpd has */
 	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
-	bool active;              /* libmicrohttpd has called back since this was last false, */
-	bool freed;               /* and that was because a connection is gone */
+	bool active;              /* libmicrohttpd has called back since this was last false */
 	struct log_valve valve;   /* for log lines that any client can cause */
 };
 

@@ -1,5 +1,6 @@
 #include "server/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -164,7 +165,7 @@ void log_seconds(struct log_line *line, const char *key, uint64_t nanoseconds)
 		log_word(line, key, text);
 }
 
-void log_line(struct log_line *line, const struct log *log, enum log_level level, const char *message)
+void log_line(struct log_line *line, struct log *log, enum log_level level, const char *message)
 {
 	line->log = level < log->least ? NULL : log;
 	line->n = 0;
@@ -180,17 +181,63 @@ void log_line(struct log_line *line, const struct log *log, enum log_level level
 	log_strz(line, "msg", message);
 }
 
-void log_end(struct log_line *line)
+static void finish(struct log_line *line)
 {
-	if (line->log == NULL)
-		return;
 	if (line->log->format == LOG_JSON)
 		line->text[line->n++] = '}';
 	line->text[line->n++] = '\n';
-	/* One write, so that lines of several threads do not mix. */
-	ssize_t written = write(line->log->fd, line->text, line->n);
-	(void)written;
+}
+
+/*
+ * Writes at once or not at all. A pipe that is ready takes PIPE_BUF bytes whole, which no line exceeds (pipe(7)); the
+ * caller holds the lock, so that no other thread fills it meanwhile. O_NONBLOCK is not the way: it would hold for
+ * every process that has the same standard error.
+ */
+static bool write_now(struct log *log, const char *p, size_t n)
+{
+	struct pollfd file = {.fd = log->fd, .events = POLLOUT};
+	if (poll(&file, 1, 0) != 1)
+		return false;
+	ssize_t written = write(log->fd, p, n);
+	if (written > 0)
+		log->torn = (size_t)written < n;
+	return written == (ssize_t)n;
+}
+
+/* Says how many lines are missing before the next one. */
+static bool tell_lost(struct log *log)
+{
+	struct log_line line;
+	if (log->torn && !write_now(log, "\n", 1))
+		return false;
+	log_line(&line, log, LOG_ERROR, "lines of the log were lost");
+	log_int(&line, "lines", (long long)(log->lost - log->told));
+	finish(&line);
+	if (!write_now(log, line.text, line.n))
+		return false;
+	log->told = log->lost;
+	return true;
+}
+
+void log_end(struct log_line *line)
+{
+	struct log *log = line->log;
+	if (log == NULL)
+		return;
+	finish(line);
+	pthread_mutex_lock(&log->lock);
+	if ((log->told < log->lost && !tell_lost(log)) || !write_now(log, line->text, line->n))
+		log->lost++;
+	pthread_mutex_unlock(&log->lock);
 	line->log = NULL;
+}
+
+unsigned long long log_lost(struct log *log)
+{
+	pthread_mutex_lock(&log->lock);
+	unsigned long long lost = log->lost;
+	pthread_mutex_unlock(&log->lock);
+	return lost;
 }
 
 bool log_valve_pass(struct log_valve *valve, int64_t now, unsigned long long *held)

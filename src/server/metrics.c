@@ -70,6 +70,7 @@ struct metrics {
 	char fingerprint[NAME_MAX_LENGTH + 1];
 	time_t configured, not_after;
 	bool reload_failed;
+	unsigned long long lost_lines;
 };
 
 enum outcome outcome_of(const struct decision *d)
@@ -229,6 +230,13 @@ void metrics_certificate(struct metrics *m, time_t not_after)
 	pthread_mutex_unlock(&m->lock);
 }
 
+void metrics_log_lost(struct metrics *m, unsigned long long lines)
+{
+	pthread_mutex_lock(&m->lock);
+	m->lost_lines = lines;
+	pthread_mutex_unlock(&m->lock);
+}
+
 static void head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_fmt(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
@@ -336,6 +344,8 @@ static void write_state(const struct metrics *m, struct buf *out)
 	       (long long)m->configured);
 	single(out, "tls_certificate_not_after_timestamp_seconds", "When the serving certificate ends.",
 	       (long long)m->not_after);
+	head(out, "log_lost_lines_total", "counter", "Lines of the log that could not be written without waiting.");
+	buf_fmt(out, PREFIX "log_lost_lines_total %llu\n", m->lost_lines);
 	head(out, "build_info", "gauge", "Always 1; the labels say what runs.");
 	buf_addz(out, PREFIX "build_info{version=\"" CONNHOOK_VERSION "\",");
 	label(out, "configuration", m->fingerprint);

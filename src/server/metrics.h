@@ -46,6 +46,9 @@ void metrics_reload(struct metrics *m, bool successful);
 /* The certificate in use ends then. */
 void metrics_certificate(struct metrics *m, time_t not_after);
 
+/* So many lines of the log could not be written since the beginning. */
+void metrics_log_lost(struct metrics *m, unsigned long long lines);
+
 /* Appends the text. Failures stay in the buffer. */
 void metrics_write(struct metrics *m, struct buf *out);
 

@@ -16,7 +16,7 @@
 static void log_reload(struct reload *r, enum log_level level, const char *what, const char *key, struct str value)
 {
 	struct log_line line;
-	log_line(&line, &r->service->log, level, "reload");
+	log_line(&line, r->service->log, level, "reload");
 	log_strz(&line, "what", what);
 	log_str(&line, key, value);
 	log_end(&line);

@@ -64,7 +64,8 @@ static int prepare_signals(struct server *s, struct error *err)
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set = steering();
 	int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (code != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
+	/* A client that goes away is no reason to end. Process 1 of a container gets orphans, and keeps no zombies. */
+	if (code != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0 || sigaction(SIGCHLD, &ignore, NULL) != 0)
 		return error_set(err, ERR_IO, "cannot set up signals: %s", strerror(code != 0 ? code : errno));
 	s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (s->signals < 0)
@@ -100,7 +101,7 @@ static void log_listening(struct server *s)
 {
 	char name[LISTEN_NAME_MAX];
 	struct log_line line;
-	log_line(&line, &s->service.log, LOG_INFO, "listening");
+	log_line(&line, s->service.log, LOG_INFO, "listening");
 	listen_name(s->listener, name);
 	log_strz(&line, "tls", name);
 	listen_name(s->admin_listener, name);
@@ -111,7 +112,7 @@ static void log_listening(struct server *s)
 	log_end(&line);
 }
 
-static void log_signal(const struct log *log, int signal)
+static void log_signal(struct log *log, int signal)
 {
 	struct log_line line;
 	log_line(&line, log, LOG_INFO, "shutting down");
@@ -119,7 +120,7 @@ static void log_signal(const struct log *log, int signal)
 	log_end(&line);
 }
 
-static void log_stopped(const struct log *log)
+static void log_stopped(struct log *log)
 {
 	struct log_line line;
 	log_line(&line, log, LOG_INFO, "stopped");
@@ -219,12 +220,12 @@ int server_run(const struct server_options *options, struct config *config, cons
 		struct reload reload;
 		reload_init(&reload, &s.service, &options->source, pair);
 		log_listening(&s);
-		log_signal(&options->log, steer(&s, &reload));
+		log_signal(options->log, steer(&s, &reload));
 		reload_dispose(&reload);
 		linger(&s, options->drain_seconds);
 	}
 	end(&s);
 	if (code == 0)
-		log_stopped(&options->log);
+		log_stopped(options->log);
 	return code;
 }

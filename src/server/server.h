@@ -15,7 +15,7 @@ struct server_options {
 	unsigned threads;         /* 1 to LIMIT_THREADS */
 	unsigned request_seconds; /* 1 to REQUEST_SECONDS_MAX */
 	unsigned drain_seconds;   /* after SIGTERM, until nothing new is accepted: 0 to DRAIN_DELAY_SECONDS_MAX */
-	struct log log;
+	struct log *log;          /* borrowed until server_run returns */
 	struct server_source source; /* for reading configuration and certificate anew */
 };
 
@@ -26,7 +26,7 @@ unsigned server_default_threads(void);
  * Serves until SIGTERM or SIGINT, reading anew on SIGHUP and when files change; then is unready for the drain delay,
  * which a second such signal ends, and lets requests under way finish: 0. Takes `config` in every case; `pair` is
  * borrowed until it returns. ERR_IO, ERR_INVALID, ERR_NOMEM when it cannot begin. From the call on, the process
- * ignores SIGPIPE and the calling thread blocks the three signals.
+ * ignores SIGPIPE and SIGCHLD, and the calling thread blocks the three signals.
  */
 int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
 	struct error *err);

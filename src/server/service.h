@@ -18,7 +18,7 @@ struct snapshot {
 };
 
 struct service {
-	struct log log;
+	struct log *log; /* borrowed */
 	struct metrics *metrics;
 	int64_t request_milliseconds; /* for a request, first byte to last, and again for its answer */
 	atomic_bool draining;         /* the end has begun: not ready, and answers close their connection */

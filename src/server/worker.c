@@ -21,7 +21,7 @@ static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const c
 	int n = vsnprintf(text, sizeof text, format, args);
 	if (n < 0 || !log_valve_pass(&set->valve, service_now(), &held))
 		return;
-	log_line(&line, &set->service->log, LOG_WARN, "libmicrohttpd");
+	log_line(&line, set->service->log, LOG_WARN, "libmicrohttpd");
 	log_str(&line, "text", str_trim(str_of(text)));
 	const char *alert = connections_alert(set);
 	if (alert != NULL)
@@ -31,12 +31,12 @@ static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const c
 	log_end(&line);
 }
 
-static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct worker_site *site, int listener)
+static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct worker_site *site)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (site->priorities != NULL ? MHD_USE_TLS : 0);
+	unsigned tls = site->priorities != NULL ? MHD_USE_TLS : 0;
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | tls;
 	return MHD_start_daemon(flags, 0, NULL, NULL, site->handle, set,
 		MHD_OPTION_EXTERNAL_LOGGER, log_library, set,
-		MHD_OPTION_LISTEN_SOCKET, listener,
 		MHD_OPTION_NOTIFY_CONNECTION, connection_notify, set,
 		MHD_OPTION_URI_LOG_CALLBACK, connection_request, set,
 		MHD_OPTION_NOTIFY_COMPLETED, connection_completed, set,
@@ -53,18 +53,18 @@ static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct 
 int worker_init(struct worker *w, struct service *service, const struct worker_site *site, struct error *err)
 {
 	w->set = (struct connection_set){.service = service, .counted = site->priorities != NULL};
+	w->connections = site->connections;
+	w->listener = -1;
 	atomic_init(&w->ending, false);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake < 0)
 		return error_set(err, ERR_IO, "cannot make an event descriptor: %s", strerror(errno));
-	int listener = fcntl(site->listener, F_DUPFD_CLOEXEC, 0);
-	if (listener < 0)
+	w->listener = fcntl(site->listener, F_DUPFD_CLOEXEC, 0);
+	if (w->listener < 0)
 		return error_set(err, ERR_IO, "cannot copy the listening socket: %s", strerror(errno));
-	w->daemon = start_daemon(&w->set, site, listener);
-	if (w->daemon == NULL) {
-		close(listener);
-		return error_set(err, ERR_IO, "libmicrohttpd cannot begin to listen; the log may say why");
-	}
+	w->daemon = start_daemon(&w->set, site);
+	if (w->daemon == NULL)
+		return error_set(err, ERR_IO, "libmicrohttpd cannot begin to serve; the log may say why");
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info == NULL)
 		return error_set(err, ERR_IO, "this libmicrohttpd has no epoll");
@@ -89,17 +89,58 @@ static int wait_time(const struct worker *w, int64_t until)
 	return wait < IDLE_SECONDS * 1000 ? (int)wait : IDLE_SECONDS * 1000;
 }
 
+static void log_accept(struct worker *w, int error)
+{
+	unsigned long long held;
+	struct log_line line;
+	if (!log_valve_pass(&w->set.valve, service_now(), &held))
+		return;
+	log_line(&line, w->set.service->log, LOG_ERROR, "cannot accept connections");
+	log_strz(&line, "error", strerror(error));
+	log_int(&line, "connections", w->set.count);
+	if (held > 0)
+		log_int(&line, "held_back", (long long)held);
+	log_end(&line);
+}
+
+/*
+ * Takes one connection, if another thread was not faster. When the process has no descriptors or memory left for it,
+ * none is taken for a moment: libmicrohttpd, left to itself, would try again and again, or never.
+ */
+static void take_connection(struct worker *w)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	int fd = accept4(w->listener, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		w->accepts = 0;
+		/* A failure is in libmicrohttpd's log, and it has closed the socket. */
+		(void)MHD_add_connection(w->daemon, fd, (const struct sockaddr *)&address, length);
+		return;
+	}
+	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+		return;
+	if (w->accepts == 0)
+		log_accept(w, errno);
+	w->accepts = service_now() + ACCEPT_MILLISECONDS;
+}
+
 /* Waits, and lets libmicrohttpd do what there is to do. True when anything happened. */
 static bool turn(struct worker *w, int64_t until)
 {
-	struct pollfd files[] = {{.fd = w->epoll, .events = POLLIN}, {.fd = w->wake, .events = POLLIN}};
-	int ready = poll(files, 2, wait_time(w, until));
+	bool room = w->set.count < w->connections, accepts = room && service_now() >= w->accepts;
+	struct pollfd files[] = {
+		{.fd = w->epoll, .events = POLLIN},
+		{.fd = w->wake, .events = POLLIN},
+		{.fd = accepts ? w->listener : -1, .events = POLLIN},
+	};
+	if (room && !accepts && w->accepts < until)
+		until = w->accepts;
+	int ready = poll(files, sizeof files / sizeof *files, wait_time(w, until));
 	w->set.active = false;
-	do {
-		/* Below its limit of connections, libmicrohttpd listens again only when it is called once more. */
-		w->set.freed = false;
-		MHD_run_wait(w->daemon, 0);
-	} while (w->set.freed);
+	if (files[2].revents != 0)
+		take_connection(w);
+	MHD_run_wait(w->daemon, 0);
 	return ready > 0;
 }
 
@@ -126,6 +167,13 @@ static void serve(struct worker *w)
 	}
 }
 
+static void close_listener(struct worker *w)
+{
+	if (w->listener >= 0)
+		close(w->listener);
+	w->listener = -1;
+}
+
 /* Lets what is under way finish, until `end`; after that, clients may still read their refusal. */
 static void drain(struct worker *w)
 {
@@ -133,9 +181,7 @@ static void drain(struct worker *w)
 	uint64_t count;
 	ssize_t cleared = read(w->wake, &count, sizeof count);
 	(void)cleared;
-	int listener = MHD_quiesce_daemon(w->daemon);
-	if (listener >= 0)
-		close(listener);
+	close_listener(w);
 	for (int64_t now = service_now(); w->set.first != NULL && now < last; now = service_now()) {
 		connections_sweep(&w->set, now);
 		connections_drain(&w->set, now);
@@ -176,7 +222,10 @@ void worker_dispose(struct worker *w)
 		pthread_join(w->thread, NULL);
 	if (w->daemon != NULL)
 		MHD_stop_daemon(w->daemon);
-	if (w->set.service != NULL && w->wake >= 0)
-		close(w->wake);
+	if (w->set.service != NULL) {
+		close_listener(w);
+		if (w->wake >= 0)
+			close(w->wake);
+	}
 	*w = (struct worker){0};
 }

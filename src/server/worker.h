@@ -8,6 +8,9 @@
 struct worker {
 	struct connection_set set;
 	struct MHD_Daemon *daemon;
+	unsigned connections;   /* at most, at a time */
+	int listener;           /* a copy; -1 once nothing is accepted any more */
+	int64_t accepts;        /* from when on connections are accepted again; 0: now */
 	int epoll;              /* the daemon's; ready when it has something to do */
 	int wake;               /* an eventfd: `ending` has changed */
 	atomic_bool ending;
@@ -20,7 +23,7 @@ struct worker_site {
 	MHD_AccessHandlerCallback handle;
 	const char *priorities; /* of TLS, a GnuTLS priority string; NULL: a plain listener */
 	unsigned connections; /* at most, at a time */
-	int listener;         /* a listening socket, borrowed: the worker uses a copy */
+	int listener;         /* a listening socket that does not block, borrowed: the worker uses a copy */
 };
 
 /*

@@ -2,9 +2,11 @@
 #include "server/log.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A line of the log, or nothing, as it was written: without its time, which changes. */
@@ -18,7 +20,9 @@ static int files[2];
 static struct log log_of(enum log_format format)
 {
 	ck_assert_int_eq(pipe(files), 0);
-	return (struct log){.fd = files[1], .least = LOG_INFO, .format = format};
+	struct log log = LOG_TO(files[1]);
+	log.format = format;
+	return log;
 }
 
 static struct written read_line(void)
@@ -141,6 +145,84 @@ START_TEST(full_lines)
 }
 END_TEST
 
+/* Writes lines until the pipe is full, and one more; returns how many it holds. */
+static unsigned fill_pipe(struct log *log)
+{
+	unsigned count = 0;
+	while (log_lost(log) == 0) {
+		struct log_line line;
+		log_line(&line, log, LOG_INFO, "m");
+		log_int(&line, "number", count++);
+		log_end(&line);
+	}
+	return count - 1;
+}
+
+static void write_line(struct log *log, const char *message)
+{
+	struct log_line line;
+	log_line(&line, log, LOG_INFO, message);
+	log_end(&line);
+}
+
+/* A reader that has stopped holds nobody up. When it goes on, it hears what it missed, at the place where it was. */
+START_TEST(a_full_pipe)
+{
+	struct log log = log_of(LOG_TEXT);
+	unsigned held = fill_pipe(&log);
+	write_line(&log, "lost too");
+	ck_assert_uint_eq(log_lost(&log), 2);
+	char line[256];
+	FILE *reader = fdopen(files[0], "r");
+	ck_assert_ptr_nonnull(reader);
+	unsigned count = 0;
+	while (count < held && fgets(line, sizeof line, reader) != NULL)
+		count++;
+	ck_assert_uint_eq(count, held);
+	write_line(&log, "again");
+	write_line(&log, "and again");
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+	ck_assert_ptr_nonnull(strstr(line, " level=error msg=\"lines of the log were lost\" lines=2\n"));
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+	ck_assert_ptr_nonnull(strstr(line, " level=info msg=again\n"));
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+	ck_assert_ptr_nonnull(strstr(line, " level=info msg=\"and again\"\n"));
+	ck_assert_uint_eq(log_lost(&log), 2);
+	close(files[1]);
+	fclose(reader);
+}
+END_TEST
+
+/* What a full disk cuts off is completed by an end of line, so that the next line stands alone. */
+START_TEST(a_line_cut_off)
+{
+	struct rlimit before, small;
+	FILE *file = tmpfile();
+	ck_assert_ptr_nonnull(file);
+	struct log log = LOG_TO(fileno(file));
+	log.format = LOG_JSON;
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	small = before;
+	small.rlim_cur = 20;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	write_line(&log, "cut off");
+	write_line(&log, "lost");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert_uint_eq(log_lost(&log), 2);
+	write_line(&log, "again");
+	char line[256];
+	rewind(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+	ck_assert_uint_eq(strlen(line), 20 + 1);
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+	ck_assert_ptr_nonnull(strstr(line, "\"msg\":\"lines of the log were lost\",\"lines\":2}\n"));
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+	ck_assert_ptr_nonnull(strstr(line, "\"msg\":\"again\"}\n"));
+	fclose(file);
+}
+END_TEST
+
 START_TEST(levels)
 {
 	struct log log = log_of(LOG_TEXT);
@@ -195,6 +277,8 @@ int main(void)
 	tcase_add_test(cases, bad_utf8);
 	tcase_add_test(cases, long_values_are_cut);
 	tcase_add_test(cases, full_lines);
+	tcase_add_test(cases, a_full_pipe);
+	tcase_add_test(cases, a_line_cut_off);
 	tcase_add_test(cases, levels);
 	tcase_add_test(cases, names);
 	tcase_add_test(cases, valve);

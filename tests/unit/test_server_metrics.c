@@ -208,12 +208,14 @@ START_TEST(http)
 	metrics_connection(m, 1);
 	metrics_connection(m, -1);
 	metrics_certificate(m, 4102444800);
+	metrics_log_lost(m, 17);
 	assert_line("connhook_http_responses_total{code=\"200\"} 2");
 	assert_line("connhook_http_responses_total{code=\"413\"} 1");
 	assert_line("connhook_http_responses_total{code=\"404\"} 0");
 	assert_line("connhook_http_responses_total{code=\"other\"} 1");
 	assert_line("connhook_connections 1");
 	assert_line("connhook_tls_certificate_not_after_timestamp_seconds 4102444800");
+	assert_line("connhook_log_lost_lines_total 17");
 	assert_line("process_start_time_seconds 1000");
 }
 END_TEST

@@ -67,16 +67,20 @@ BODY = json.dumps(review()).encode()
 
 
 class Server:
-    """`connhook serve --self-signed` with free ports. Ends, and is looked at, when the with block does."""
+    """
+    `connhook serve --self-signed` with free ports; `wrap` is a command that starts it. Ends, and is looked at, when the
+    with block does.
+    """
 
-    def __init__(self, *options, directory=None):
+    def __init__(self, *options, directory=None, wrap=()):
         self.directory = directory or tempfile.mkdtemp(prefix='connhook-http-')
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            [BINARY, 'serve', '--self-signed', os.path.join(self.directory, 'pki'), '--listen', '127.0.0.1:0',
+            [*wrap, BINARY, 'serve', '--self-signed', os.path.join(self.directory, 'pki'), '--listen', '127.0.0.1:0',
              '--admin-listen', '127.0.0.1:0', '--drain-delay', '0', *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace')
+        self.pid = self.process.pid  # of connhook; the process may be `wrap`
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         try:
@@ -112,7 +116,7 @@ class Server:
         return '\n'.join(line for line in self.lines if line is not None)
 
     def send(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
 
     def _clean(self):
         self.process.wait()
