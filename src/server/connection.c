@@ -210,13 +210,26 @@ static bool has_begun(const struct connection *c)
 	return bytes_received(c->fd) != c->bytes || (c->tls != NULL && tls_records_read(c->tls) != c->records);
 }
 
+/*
+ * Is the end of the client's stream all that is left to read? When it comes with the last bytes, libmicrohttpd 0.9.75
+ * reads these, waits to be told of more, and never is: epoll reports an edge once.
+ */
+static bool has_ended(const struct connection *c)
+{
+	char byte;
+	return recv(c->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* Moves on a connection whose state changed without a callback. */
 static void notice(struct connection *c, int64_t now)
 {
 	if (c->phase == CONNECTION_HANDSHAKE && c->handshake_done)
 		rest(c, tls_records_at_start(c->tls));
-	if (c->phase == CONNECTION_IDLE && has_begun(c))
+	bool ended = (c->phase == CONNECTION_IDLE || c->phase == CONNECTION_RECEIVING) && has_ended(c);
+	if (c->phase == CONNECTION_IDLE && (ended || has_begun(c)))
 		receive(c, now);
+	if (ended && c->due > now + ENDED_MILLISECONDS)
+		c->due = now + ENDED_MILLISECONDS;
 }
 
 static bool is_timed(const struct connection *c)

@@ -9,9 +9,11 @@ import unittest
 import warnings
 
 import harness
+from harness.wire import Wire
 from harness import BODY, WAIT, exchange, head, read_all, read_response, review
 
 JSON_TYPE = {'Content-Type': 'application/json'}
+GONE = 8  # seconds: less than a request's deadline; a client that has ended its side is not waited for
 
 
 def reset(sock):
@@ -163,6 +165,30 @@ class GoneClients(harness.TestCase):
                      head('/mutate', None, 'Transfer-Encoding: chunked') + b'ff\r\nxyz'):
             for how in (reset, close, half_close):
                 self.abort(data, how)
+        self.server.wait_metric('connhook_connections', 0)
+        self.assertServes()
+
+    def test_the_end_in_the_packet_of_the_last_bytes(self):
+        """libmicrohttpd is told of both at once, reads once, and is not told again."""
+        def send_last(sock, data):
+            sock.send(data, socket.MSG_MORE)
+            sock.shutdown(socket.SHUT_WR)
+
+        ended = []
+        for count in (1, 100, 500):
+            wire = Wire(self.server, self.server.context())
+            wire.sock.sendall(wire.hello())
+            finished = wire.finish()
+            send_last(wire.sock, finished + wire.seal(head('/mutate', len(BODY)) + BODY)[:count])
+            ended.append(wire.sock)
+        for data in (b'G', b'GET /healthz HTTP/1.1\r\nHost'):
+            s = self.server.admin()
+            send_last(s, data)
+            ended.append(s)
+        for s in ended:
+            s.settimeout(GONE)
+            self.assertNotIn(b'HTTP/1.1 200 ', read_all(s))
+            s.close()
         self.server.wait_metric('connhook_connections', 0)
         self.assertServes()
 

@@ -8,6 +8,7 @@ import time
 import unittest
 
 import harness
+from harness.wire import Wire
 from harness import BODY, BODY_LIMIT, WAIT, head, read_all, read_response, review, together
 
 DEADLINE = 1        # --request-timeout
@@ -71,16 +72,10 @@ class Slow(harness.TestCase):
             self.assertGreaterEqual(time.monotonic() - began, DEADLINE * 0.9)
             self.assertLess(time.monotonic() - began, LATE)
 
-    def client_hello(self):
-        """What a client sends first, and then it waits for the server."""
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        client = self.server.context().wrap_bio(incoming, outgoing, server_hostname='localhost')
-        with self.assertRaises(ssl.SSLWantReadError):
-            client.do_handshake()
-        return outgoing.read()
-
     def test_stalled_handshakes_take_no_cpu(self):
-        hello = self.client_hello()
+        wire = Wire(self.server, self.server.context())
+        hello = wire.hello()
+        wire.sock.close()
         self.server.wait_metric('connhook_connections', 0)
         before = self.server.metric('process_cpu_seconds_total')
         began = time.monotonic()
