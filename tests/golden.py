@@ -6,6 +6,7 @@ Golden cases: every folder under tests/cases that holds a request is run and com
 """
 import argparse
 import difflib
+import hashlib
 import os
 import sys
 import tempfile
@@ -20,7 +21,9 @@ PHASES = ('mutate', 'validate')
 PROFILES = ('managed', 'in-cluster')
 HEADER = '# Written by `make golden`; read it, do not edit it.\n'
 KEYS = {'about', 'config', 'object', 'old', 'after', 'edit', 'apply', 'replace', 'operation', 'user', 'groups',
-        'namespace', 'name', 'subresource', 'dryRun', 'phases', 'envelope', 'body'}
+        'namespace', 'name', 'subresource', 'dryRun', 'phases', 'envelope', 'body', 'check', 'before'}
+HOSTILE = 'hostile'   # the folder of bad input, and how many requests of it must differ
+HOSTILE_LEAST = 250
 
 
 class Bad(Exception):
@@ -37,6 +40,20 @@ def change(obj, how):
     if isinstance(how, list):
         return jsonpatch.JsonPatch(how).apply(obj)
     return kube.merge_patch(obj, how)
+
+
+def content_bytes(what):
+    """The bytes of a `body` or `check`: text, or a list of parts; tests/README.md says what a part may be."""
+    if isinstance(what, str):
+        return what.encode()
+    if isinstance(what, list):
+        return b''.join(map(content_bytes, what))
+    if set(what) == {'bytes'}:
+        return what['bytes'].encode('latin-1')
+    if not {'repeat', 'times'} <= set(what) <= {'repeat', 'times', 'between'}:
+        raise Bad('a part of a text has the keys %s; expected bytes, or repeat, times and between' % sorted(what))
+    return what.get('between', '').join(what['repeat'].replace('%d', str(i))
+                                        for i in range(int(what['times'].text))).encode()
 
 
 class Case:
@@ -56,6 +73,7 @@ class Case:
         self.answers, self.results = {}, {}
         self.fingerprints = []
         self.broken = {}
+        self.inputs = {}
 
     def path(self, name):
         return os.path.normpath(os.path.join(self.folder, name))
@@ -71,12 +89,15 @@ class Case:
             base = how.pop('like', 'managed')
             source = '%s/../src/policy/profiles/%s.yaml' % (os.path.dirname(ROOT), base) if base in PROFILES \
                 else self.path(base)
-            data = exact.dumps(change(exact.yaml_load(read(source)), how))
-            name = os.path.join(self.scratch, '%016x.yaml' % (hash(data) & (1 << 64) - 1))
-            with open(name, 'wb') as f:
-                f.write(data)
-            return name
+            return self.file(exact.dumps(change(exact.yaml_load(read(source)), how)))
         return what if what in PROFILES else self.path(what)
+
+    def file(self, data):
+        """A file that holds the bytes."""
+        name = os.path.join(self.scratch, hashlib.sha1(data).hexdigest() + '.yaml')
+        with open(name, 'wb') as f:
+            f.write(data)
+        return name
 
     def run(self):
         for name, own in self.requests.items():
@@ -91,17 +112,24 @@ class Case:
                 self.results.pop(name, None)
 
     def run_request(self, name, r):
+        if 'check' in r:
+            data = content_bytes([r.get('before', ''), r['check']])
+            self.inputs[name] = data
+            self.answers[name] = {'check': self.pipe.check(self.file(data))}
+            return
         config = self.config(r.get('config', 'managed'))
         self.answers[name] = out = {}
         if 'body' in r or self.reviews:
             for phase in r.get('phases', PHASES if 'body' in r else list(self.reviews)):
-                body = r['body'].encode() if 'body' in r else read(self.reviews[phase])
+                body = content_bytes(r['body']) if 'body' in r else read(self.reviews[phase])
+                self.inputs[name] = body
                 a, result = self.ask(phase, config, body)
                 out[phase] = 'as mutate' if phase == 'validate' and view(a) == out.get('mutate') else view(a)
                 if phase == 'mutate' and a.response:
                     self.keep(name, result, result, a)
             return
         operation, manifest, obj, old = self.build(r)
+        self.inputs[name] = config.encode() + self.review(r, operation, obj, old)
         phases = r.get('phases', PHASES)
         result, a = obj, None
         if 'mutate' in phases:
@@ -229,11 +257,11 @@ def differences(kind, wanted, got):
 
 
 def run_folder(folder, pipe, scratch, update):
-    """(requests, failures), each failure a text."""
+    """(the inputs of its requests, failures), each failure a text."""
     try:
         case = Case(folder, pipe, scratch)
     except (Bad, yaml.YAMLError) as e:
-        return 1, ['%s: %s' % (os.path.relpath(folder, ROOT), e)]
+        return [b''], ['%s: %s' % (os.path.relpath(folder, ROOT), e)]
     case.run()
     got = {'expected': hide(case.answers, case.fingerprints), 'result': hide(case.results, case.fingerprints)}
     failures = {name: [text] for name, text in case.broken.items()}
@@ -249,7 +277,8 @@ def run_folder(folder, pipe, scratch, update):
             if name in case.broken:
                 continue
             failures.setdefault(name, []).append(text)
-    return len(case.requests), ['%s: %s\n%s' % (case.id, n, '\n'.join(t)) for n, t in failures.items()]
+    inputs = [case.inputs.get(name, b'') for name in case.requests]
+    return inputs, ['%s: %s\n%s' % (case.id, n, '\n'.join(t)) for n, t in failures.items()]
 
 
 def folders(words):
@@ -266,14 +295,21 @@ def main():
     options.add_argument('-k', default='', metavar='WORDS', help='only folders whose path holds all of these words')
     options.add_argument('--update', action='store_true', help='write the expected files anew')
     options = options.parse_args()
-    count, failed = 0, []
+    count, failed, hostile = 0, [], []
     with tempfile.TemporaryDirectory() as scratch, core.Core(options.build) as pipe:
         for folder in folders(options.k):
-            n, failures = run_folder(folder, pipe, scratch, options.update)
-            count += n
+            inputs, failures = run_folder(folder, pipe, scratch, options.update)
+            count += len(inputs)
             failed += failures
+            if os.path.relpath(folder, ROOT).split(os.sep)[0] == HOSTILE:
+                hostile += map(hashlib.sha1, inputs)
+    distinct = len({h.digest() for h in hostile})
+    if not options.k and distinct < HOSTILE_LEAST:
+        failed.append('%s: %d distinct requests; expected at least %d' % (HOSTILE, distinct, HOSTILE_LEAST))
     for text in failed:
         print(text + '\n')
+    if hostile:
+        print('%s: %d requests, %d of them distinct' % (HOSTILE, len(hostile), distinct))
     print('%d passed, %d failed' % (count - len(failed), len(failed)))
     return 1 if failed or count == 0 else 0
 

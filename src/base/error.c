@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +9,13 @@ int error_setv(struct error *err, int code, const char *format, va_list args)
 {
 	if (err == NULL)
 		return code;
-	int n = vsnprintf(err->text, sizeof err->text, format, args);
+	char text[ERROR_TEXT_MAX];
+	int n = vsnprintf(text, sizeof text, format, args);
 	if (n < 0)
-		err->text[0] = '\0';
-	else if ((size_t)n >= sizeof err->text)
-		err->text[str_utf8_cut((struct str){err->text, sizeof err->text - 1}, sizeof err->text - 4).n] = '\0';
+		text[0] = '\0';
+	else if ((size_t)n >= sizeof text)
+		text[str_utf8_cut((struct str){text, sizeof text - 1}, sizeof text - 4).n] = '\0';
+	(void)text_show(err->text, sizeof err->text, str_of(text)); /* what is cut, is cut */
 	return code;
 }
 

@@ -22,7 +22,10 @@ struct error {
 	char text[ERROR_TEXT_MAX];
 };
 
-/* Writes the sentence (printf form; cut on a character boundary) and returns `code`. `err` may be NULL. */
+/*
+ * Writes the sentence (printf form; cut on a character boundary; text_show makes it one line that is all seen) and
+ * returns `code`. `err` may be NULL.
+ */
 int error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int error_setv(struct error *err, int code, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 

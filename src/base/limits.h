@@ -36,6 +36,7 @@
 /* words */
 #define LIMIT_SUGGEST_LENGTH 64       /* names longer than this get no "did you mean" */
 #define LIMIT_QUOTE 64                /* how much of a bad value an error repeats */
+#define LIMIT_QUOTE_NAME 253          /* the same of a name or path: as long as names may be */
 
 /* certificates */
 #define LIMIT_PEM (1 * MIB)           /* a certificate or key file: what a Secret can hold */

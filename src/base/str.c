@@ -129,11 +129,6 @@ struct str str_utf8_cut(struct str s, size_t max)
 	return (struct str){s.p, max};
 }
 
-struct str str_quote(struct str s)
-{
-	return str_utf8_cut(s, LIMIT_QUOTE);
-}
-
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;

@@ -56,9 +56,6 @@ bool str_is_glob(struct str pattern);
 /* The longest prefix of `s` of at most `max` bytes that does not end inside a UTF-8 character. */
 struct str str_utf8_cut(struct str s, size_t max);
 
-/* As much of a bad value as a sentence repeats. */
-struct str str_quote(struct str s);
-
 /*
  * Edit distance (insert, delete, replace, swap of neighbours) between two short names, upper and lower case taken for
  * the same; strings longer than

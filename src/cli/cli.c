@@ -15,9 +15,6 @@ int cli_fail(const char *format, ...)
 	va_start(args, format);
 	error_setv(&err, ERR_INVALID, format, args);
 	va_end(args);
-	for (char *c = err.text; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == '\x7F')
-			*c = '?'; /* one line, and nothing that a terminal obeys */
 	(void)fprintf(stderr, "connhook: %s\n", err.text); /* there is nowhere left to say that this failed */
 	return EXIT_USAGE;
 }

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "pki/pki.h"
 
 #include <errno.h>
@@ -94,7 +95,7 @@ static int parse_days(const char *text, long *out)
 	errno = 0;
 	long days = strtol(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || days < 1 || days > LIMIT_CERTIFICATE_DAYS)
-		return cli_fail("--days: '%.*s' is not a number of days: expected 1 to %d", LIMIT_QUOTE, text,
+		return cli_fail("--days: %s is not a number of days: expected 1 to %d", text_quote(str_of(text)).text,
 			LIMIT_CERTIFICATE_DAYS);
 	*out = days;
 	return EXIT_OK;
@@ -348,6 +349,6 @@ int cmd_certs(int argc, char **argv)
 		return cli_print(STR(certs_help));
 	if (command.n == 0)
 		return cli_fail("certs: what to do? expected init, show or renew; see connhook certs --help");
-	return cli_fail("certs: unknown command %.*s; expected init, show or renew; see connhook certs --help",
-		(int)str_utf8_cut(command, LIMIT_QUOTE).n, command.p);
+	return cli_fail("certs: unknown command %s; expected init, show or renew; see connhook certs --help",
+		text_quote(command).text);
 }

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ static int parse_number(const char *option, const char *text, unsigned min, unsi
 	errno = 0;
 	unsigned long n = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < min || n > max)
-		return cli_fail("%s: '%.*s' is not a whole number from %u to %u", option, LIMIT_QUOTE, text, min, max);
+		return cli_fail("%s: %s is not a whole number from %u to %u", option, text_quote(str_of(text)).text, min, max);
 	*out = (unsigned)n;
 	return EXIT_OK;
 }
@@ -140,11 +141,11 @@ static int parse_option(int c, char **argv, struct wish *out)
 		return parse_number("--drain-delay", optarg, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
 	case OPTION_LOG_FORMAT:
 		if (!log_format_parse(str_of(optarg), &o->log->format))
-			return cli_fail("--log-format: '%.*s' is not text or json", LIMIT_QUOTE, optarg);
+			return cli_fail("--log-format: %s is not text or json", text_quote(str_of(optarg)).text);
 		return EXIT_OK;
 	case OPTION_LOG_LEVEL:
 		if (!log_level_parse(str_of(optarg), &o->log->least))
-			return cli_fail("--log-level: '%.*s' is not debug, info, warn or error", LIMIT_QUOTE, optarg);
+			return cli_fail("--log-level: %s is not debug, info, warn or error", text_quote(str_of(optarg)).text);
 		return EXIT_OK;
 	default:
 		return cli_bad_option("serve", argv, c);

@@ -1,6 +1,7 @@
 #include "codec/json.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/json_scan.h"
 
 #include <cjson/cJSON.h>
@@ -53,7 +54,8 @@ static int duplicate_key(const struct place *p, const char *key, struct error *e
 	struct buf path;
 	buf_init(&path, ERROR_TEXT_MAX);
 	place_write(p, &path);
-	int rc = error_set(err, ERR_INVALID, "malformed JSON: key \"%.*s\" stands twice in %s%.*s", LIMIT_QUOTE, key,
+	int rc = error_set(err, ERR_INVALID, "malformed JSON: key %s stands twice in %s%.*s",
+			   text_quote(str_of(key)).text,
 			   path.n > 0 ? "" : "the outermost object", STR_ARG(buf_str(&path)));
 	buf_free(&path);
 	return rc;

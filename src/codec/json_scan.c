@@ -1,6 +1,7 @@
 #include "codec/json_scan.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -12,17 +13,44 @@ struct scan {
 	struct error *err;
 };
 
-static int fail(const struct scan *s, const char *at, const char *what)
+/* Sets the error for the place of `at`; a column is a character. */
+static int fail(const struct scan *s, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int fail(const struct scan *s, const char *at, const char *format, ...)
 {
 	size_t line = 1, column = 1;
 	for (const char *p = s->begin; p < at; p++) {
-		column++;
+		column += ((unsigned char)*p & 0xC0) != 0x80;
 		if (*p == '\n') {
 			line++;
 			column = 1;
 		}
 	}
-	return error_set(s->err, ERR_INVALID, "malformed JSON at line %zu, column %zu: %s", line, column, what);
+	struct error what;
+	va_list args;
+	va_start(args, format);
+	error_setv(&what, ERR_INVALID, format, args);
+	va_end(args);
+	return error_set(s->err, ERR_INVALID, "malformed JSON at line %zu, column %zu: %s", line, column, what.text);
+}
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* "found X; expected WHAT", where X is the word or character at `s->at`. */
+static int fail_found(const struct scan *s, const char *expected)
+{
+	struct str rest = {s->at, (size_t)(s->end - s->at)};
+	if (rest.n == 0)
+		return fail(s, s->at, "the text ends; expected %s", expected);
+	size_t n = 0;
+	while (n < rest.n && is_word(rest.p[n]))
+		n++;
+	if (n == 0)
+		n = text_character(rest, NULL);
+	return fail(s, s->at, "found %s; expected %s", text_quote((struct str){rest.p, n > 0 ? n : 1}).text, expected);
 }
 
 static int keep(struct scan *s, const char *from)
@@ -66,15 +94,15 @@ static int scan_number(struct scan *s)
 	const char *from = s->at;
 	(void)take(s, '-');
 	if (!is_digit(s))
-		return fail(s, s->at, "a digit is missing in a number");
+		return fail_found(s, "a digit");
 	if (take(s, '0')) {
 		if (is_digit(s))
-			return fail(s, from, "a number begins with a superfluous 0");
+			return fail(s, from, "a number begins with a superfluous 0; leave it out");
 	}
 	skip_digits(s);
 	if (take(s, '.')) {
 		if (!is_digit(s))
-			return fail(s, s->at, "a digit is missing behind the decimal point");
+			return fail_found(s, "a digit behind the decimal point");
 		skip_digits(s);
 	}
 	if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
@@ -82,11 +110,11 @@ static int scan_number(struct scan *s)
 		if (!take(s, '+'))
 			(void)take(s, '-');
 		if (!is_digit(s))
-			return fail(s, s->at, "a digit is missing in the exponent");
+			return fail_found(s, "a digit in the exponent");
 		skip_digits(s);
 	}
 	if ((size_t)(s->at - from) > LIMIT_JSON_NUMBER)
-		return fail(s, from, "a number is longer than 63 characters");
+		return fail(s, from, "a number is longer than %d characters", LIMIT_JSON_NUMBER);
 	return keep(s, from);
 }
 
@@ -108,40 +136,21 @@ static int hex4(const char *p, const char *end)
 	return value;
 }
 
-/* The length of the UTF-8 character at `p` (RFC 3629, no overlong forms, no surrogates); 0 when there is none. */
-static size_t utf8_length(const char *text, const char *end)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t n = p[0] < 0x80                   ? 1
-		   : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
-		   : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
-		   : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
-						 : 0;
-	if (n == 0 || (size_t)(end - text) < n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-	    (p[0] == 0xF4 && p[1] > 0x8F))
-		return 0;
-	return n;
-}
-
 /* Behind a backslash. Tells in *nul whether it was \u0000. */
 static int scan_escape(struct scan *s, bool *nul)
 {
 	const char *from = s->at - 1;
 	if (s->at == s->end)
 		return fail(s, from, "the text ends inside a string");
-	char c = *s->at++;
-	if (memchr("\"\\/bfnrt", c, 8) != NULL)
-		return 0;
+	char c = *s->at;
+	if (c != 'u' && memchr("\"\\/bfnrt", c, 8) == NULL)
+		return fail_found(s, "one of \" \\ / b f n r t u behind the backslash in a string");
+	s->at++;
 	if (c != 'u')
-		return fail(s, from, "unknown escape in a string");
+		return 0;
 	int unit = hex4(s->at, s->end);
 	if (unit < 0)
-		return fail(s, from, "\\u needs four hexadecimal digits");
+		return fail(s, from, "\\u in a string needs four hexadecimal digits");
 	s->at += 4;
 	if (unit == 0)
 		*nul = true;
@@ -167,7 +176,7 @@ static int scan_string(struct scan *s, bool key)
 		if (c == '"')
 			break;
 		if (c < 0x20)
-			return fail(s, s->at, "a control character stands in a string; write it as an escape");
+			return fail_found(s, "an escape instead of a control character in a string");
 		if (c == '\\') {
 			s->at++;
 			int rc = scan_escape(s, &nul);
@@ -175,9 +184,9 @@ static int scan_string(struct scan *s, bool key)
 				return rc;
 			continue;
 		}
-		size_t n = utf8_length(s->at, s->end);
+		size_t n = c < 0x80 ? 1 : text_character((struct str){s->at, (size_t)(s->end - s->at)}, NULL);
 		if (n == 0)
-			return fail(s, s->at, "a string is not valid UTF-8");
+			return fail_found(s, "UTF-8 in a string");
 		s->at += n;
 	}
 	s->at++;
@@ -190,7 +199,7 @@ static int scan_word(struct scan *s, const char *word)
 {
 	size_t n = strlen(word);
 	if ((size_t)(s->end - s->at) < n || memcmp(s->at, word, n) != 0)
-		return fail(s, s->at, "expected a value: an object, an array, a string, a number, true, false or null");
+		return fail_found(s, "a value: an object, an array, a string, a number, true, false or null");
 	s->at += n;
 	return 0;
 }
@@ -206,13 +215,13 @@ static int scan_members(struct scan *s, unsigned depth)
 	for (;;) {
 		skip_space(s);
 		if (s->at == s->end || *s->at != '"')
-			return fail(s, s->at, "expected a key in quotes");
+			return fail_found(s, "a key in quotes");
 		int rc = scan_string(s, true);
 		if (rc != 0)
 			return rc;
 		skip_space(s);
 		if (!take(s, ':'))
-			return fail(s, s->at, "expected : behind a key");
+			return fail_found(s, "a colon behind a key");
 		rc = scan_value(s, depth);
 		if (rc != 0)
 			return rc;
@@ -220,7 +229,7 @@ static int scan_members(struct scan *s, unsigned depth)
 		if (take(s, '}'))
 			return 0;
 		if (!take(s, ','))
-			return fail(s, s->at, "expected , or } in an object");
+			return fail_found(s, "a comma or } in an object");
 	}
 }
 
@@ -238,7 +247,7 @@ static int scan_elements(struct scan *s, unsigned depth)
 		if (take(s, ']'))
 			return 0;
 		if (!take(s, ','))
-			return fail(s, s->at, "expected , or ] in an array");
+			return fail_found(s, "a comma or ] in an array");
 	}
 }
 
@@ -247,12 +256,12 @@ static int scan_value(struct scan *s, unsigned depth)
 {
 	skip_space(s);
 	if (s->at == s->end)
-		return fail(s, s->at, "the text ends where a value was expected");
+		return fail_found(s, "a value");
 	s->values++;
 	char c = *s->at;
 	if (c == '{' || c == '[') {
 		if (depth >= LIMIT_JSON_DEPTH) {
-			(void)fail(s, s->at, "nested more than 256 levels deep");
+			(void)fail(s, s->at, "nested more than %d levels deep", LIMIT_JSON_DEPTH);
 			return ERR_LIMIT;
 		}
 		return c == '{' ? scan_members(s, depth + 1) : scan_elements(s, depth + 1);
@@ -275,7 +284,7 @@ int json_scan(struct arena *arena, struct str text, struct json_exact *exact, st
 		return rc;
 	skip_space(&s);
 	if (s.at != s.end)
-		return fail(&s, s.at, "text stands behind the end of the JSON value");
+		return fail_found(&s, "nothing behind the end of the JSON value");
 	*exact = found;
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "codec/yaml.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/base64.h"
 #include "codec/yaml_parts.h"
 #include "codec/yaml_scalar.h"
@@ -249,10 +250,9 @@ static int tagged_kind(struct reader *r, const struct yaml_node *node, struct st
 		enum yaml_kind kind = tags[i].kind, found = yaml_scalar_kind(value);
 		bool fits = kind == YAML_STRING || kind == found ||
 			    (kind == YAML_FLOAT && (found == YAML_INT || yaml_scalar_decimal(value)));
-		struct str text = yaml_shown(value);
-		if (!fits)
+				if (!fits)
 			return yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
-					     "\"%.*s\" is not %s, as its tag !!%s says", STR_ARG(text),
+					     "%s is not %s, as its tag !!%s says", text_quote(value).text,
 					     yaml_kind_name(kind), tags[i].tag);
 		*out = kind == YAML_FLOAT && found == YAML_INT ? YAML_INT : kind;
 		return 0;
@@ -306,7 +306,7 @@ static int too_deep(struct reader *r, yaml_mark_t mark)
 static int take_alias(struct reader *r, const yaml_event_t *event)
 {
 	const struct anchor wanted = {.name = str_of((const char *)event->data.alias.anchor)};
-	struct str name = yaml_shown(wanted.name);
+	struct str name = wanted.name;
 	size_t line = event->start_mark.line + 1, column = event->start_mark.column + 1;
 	struct anchor *const *found = tfind(&wanted, &r->anchors, anchor_order);
 	if (found == NULL)

@@ -1,6 +1,7 @@
 /* The keys of one YAML mapping: each once, and merge keys applied. */
 #include "codec/yaml_parts.h"
 
+#include "base/text.h"
 #include <stdlib.h>
 
 const char yaml_merge_key[] = "<<";
@@ -90,10 +91,9 @@ static int check_duplicates(const struct yaml_candidates *c, struct error *err)
 	}
 	if (second == NULL)
 		return 0;
-	struct str key = yaml_shown(second->key);
 	return yaml_error_at(err, second->key_line, second->key_column, ERR_INVALID,
-			     "key \"%.*s\" stands in this mapping twice, first at line %zu; remove one", STR_ARG(key),
-			     first->key_line);
+			     "key %s stands in this mapping twice, first at line %zu; remove one",
+			     text_quote(second->key).text, first->key_line);
 }
 
 /* Replaces the mapping's entries by the winners among the sorted candidates. */

@@ -23,7 +23,4 @@ int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct y
 int yaml_error_at(struct error *err, size_t line, size_t column, int code, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* As much of a name or value as an error repeats: the beginning of its first line. */
-struct str yaml_shown(struct str s);
-
 #endif

@@ -1,6 +1,7 @@
 #include "codec/yaml_scalar.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <float.h>
 #include <limits.h>
@@ -244,20 +245,8 @@ struct str yaml_scalar_float_key(struct arena *arena, struct str number)
 
 bool yaml_scalar_utf8(struct str bytes)
 {
-	for (size_t i = 0; i < bytes.n;) {
-		unsigned char lead = (unsigned char)bytes.p[i++];
-		size_t more = lead < 0x80 ? 0 : lead >= 0xC2 && lead < 0xE0 ? 1 : lead >> 4 == 0xE ? 2 : 3;
-		if (more == 3 && (lead < 0xF0 || lead > 0xF4))
-			return false;
-		unsigned long point = more == 0 ? lead : lead & (0x3FU >> more);
-		for (size_t k = 0; k < more; k++, i++) {
-			if (i == bytes.n || ((unsigned char)bytes.p[i] & 0xC0) != 0x80)
-				return false;
-			point = point << 6 | ((unsigned char)bytes.p[i] & 0x3F);
-		}
-		static const unsigned long smallest[] = {0, 0x80, 0x800, 0x10000};
-		if (point < smallest[more] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
-			return false;
-	}
-	return true;
+	size_t n = 1;
+	for (; bytes.n > 0 && n > 0; bytes = str_from(bytes, n))
+		n = text_character(bytes, NULL);
+	return n > 0;
 }

@@ -56,15 +56,6 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, struct str key
 	return e;
 }
 
-struct str yaml_shown(struct str s)
-{
-	s = str_utf8_cut(s, LIMIT_QUOTE);
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ')
-			s.n = i;
-	return s;
-}
-
 int yaml_error_at(struct error *err, size_t line, size_t column, int code, const char *format, ...)
 {
 	struct error sentence;

@@ -1,22 +1,16 @@
 #include "kube/review.h"
 
-#include "base/limits.h"
+#include "base/text.h"
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 
-static struct str text_or_empty(const struct json *v)
-{
-	struct str s = json_string(v);
-	return s.p ? s : STR("");
-}
-
-/* How an error repeats a value: a string in quotes, cut; anything else by its kind. */
+/* How an error repeats a value: a string in quotes, anything else by its kind. */
 static struct str found(struct arena *arena, const struct json *v)
 {
 	struct str s = json_string(v);
-	if (s.p == NULL)
-		return str_of(json_kind_name(json_kind(v)));
-	return arena_fmt(arena, "\"%.*s\"", STR_ARG(str_utf8_cut(s, LIMIT_QUOTE)));
+	if (s.p != NULL)
+		return arena_fmt(arena, "%s", text_quote(s).text);
+	return json_kind(v) == JSON_ABSENT ? STR("missing") : str_of(json_kind_name(json_kind(v)));
 }
 
 static int expect_text(struct arena *arena, const struct json *parent, const char *key, const char *wanted,
@@ -25,19 +19,59 @@ static int expect_text(struct arena *arena, const struct json *parent, const cha
 	const struct json *v = json_getz(parent, key);
 	if (str_eqz(json_string(v), wanted))
 		return 0;
-	struct str was = json_kind(v) == JSON_ABSENT ? STR("missing") : found(arena, v);
-	return error_set(err, ERR_INVALID, "%s is %.*s; expected \"%s\"", key, STR_ARG(was), wanted);
+	return error_set(err, ERR_INVALID, "%s is %.*s; expected \"%s\"", key, STR_ARG(found(arena, v)), wanted);
 }
 
-/* An object or nothing. */
-static int open_object(const struct json *request, const char *key, const struct json **out, struct error *err)
+/* The member of `parent` that ends the path, of the kind wanted; NULL when it is absent or null. */
+static int member(const struct json *parent, const char *path, enum json_kind wanted, const struct json **out,
+		  struct error *err)
 {
-	const struct json *v = json_getz(request, key);
+	struct str whole = str_of(path);
+	const struct json *v = json_get(parent, str_from(whole, str_rfind(whole, '.') + 1));
 	enum json_kind kind = json_kind(v);
-	if (kind != JSON_ABSENT && kind != JSON_NULL && kind != JSON_OBJECT)
-		return error_set(err, ERR_INVALID, "request.%s is %s; expected an object or null", key, json_kind_name(kind));
-	*out = kind == JSON_OBJECT ? v : NULL;
+	if (kind != JSON_ABSENT && kind != JSON_NULL && kind != wanted)
+		return error_set(err, ERR_INVALID, "%s is %s; expected %s or null", path, json_kind_name(kind),
+				 json_kind_name(wanted));
+	*out = kind == wanted ? v : NULL;
 	return 0;
+}
+
+/* The names in the request; one that is absent or null is empty. */
+static int read_names(const struct json *request, struct review_request *r, struct error *err)
+{
+	const struct json *kind, *resource, *user;
+	int rc = member(request, "request.kind", JSON_OBJECT, &kind, err);
+	if (rc == 0)
+		rc = member(request, "request.resource", JSON_OBJECT, &resource, err);
+	if (rc == 0)
+		rc = member(request, "request.userInfo", JSON_OBJECT, &user, err);
+	if (rc == 0)
+		rc = member(user, "request.userInfo.groups", JSON_ARRAY, &r->groups, err);
+	if (rc != 0)
+		return rc;
+	const struct {
+		const struct json *parent;
+		const char *path;
+		struct str *out;
+	} names[] = {
+		{request, "request.operation", &r->operation},  {kind, "request.kind.group", &r->group},
+		{kind, "request.kind.version", &r->version},    {kind, "request.kind.kind", &r->kind},
+		{resource, "request.resource.resource", &r->resource}, {request, "request.subResource", &r->sub_resource},
+		{request, "request.name", &r->name},            {request, "request.namespace", &r->namespace},
+		{user, "request.userInfo.username", &r->user},
+	};
+	for (size_t i = 0; i < sizeof names / sizeof names[0] && rc == 0; i++) {
+		const struct json *v;
+		rc = member(names[i].parent, names[i].path, JSON_STRING, &v, err);
+		if (rc == 0)
+			*names[i].out = v != NULL ? json_string(v) : STR("");
+	}
+	size_t index = 0;
+	for (const struct json *g = json_first(r->groups); g != NULL && rc == 0; g = json_next(g), index++)
+		if (json_kind(g) != JSON_STRING)
+			rc = error_set(err, ERR_INVALID, "request.userInfo.groups[%zu] is %s; expected a string", index,
+				       json_kind_name(json_kind(g)));
+	return rc;
 }
 
 static int check_operation(struct arena *arena, const struct json *request, const struct review_request *r,
@@ -47,14 +81,13 @@ static int check_operation(struct arena *arena, const struct json *request, cons
 	bool known = false;
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
 		known = known || str_eqz(r->operation, operations[i]);
-	if (!known) {
-		struct str was = found(arena, json_getz(request, "operation"));
+	if (!known)
 		return error_set(err, ERR_INVALID, "request.operation is %.*s; expected CREATE, UPDATE, DELETE or CONNECT",
-				 STR_ARG(was));
-	}
+				 STR_ARG(found(arena, json_getz(request, "operation"))));
 	bool writes = str_eqz(r->operation, "CREATE") || str_eqz(r->operation, "UPDATE");
 	if (writes && r->object == NULL)
-		return error_set(err, ERR_INVALID, "request.object is missing; %.*s carries the object", STR_ARG(r->operation));
+		return error_set(err, ERR_INVALID, "request.object is %.*s; %.*s carries the object",
+				 STR_ARG(found(arena, json_getz(request, "object"))), STR_ARG(r->operation));
 	return 0;
 }
 
@@ -74,34 +107,26 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 		return rc;
 	const struct json *request = json_getz(root, "request");
 	if (json_kind(request) != JSON_OBJECT)
-		return error_set(err, ERR_INVALID, "request is %s; expected the object that the API server sends",
-				 json_kind(request) == JSON_ABSENT ? "missing" : json_kind_name(json_kind(request)));
-	const struct json *uid = json_getz(request, "uid");
-	if (json_string(uid).n == 0)
-		return error_set(err, ERR_INVALID, "request.uid is %s; expected the string that the answer repeats",
-				 json_kind(uid) == JSON_ABSENT   ? "missing"
-				 : json_kind(uid) == JSON_STRING ? "empty"
-								 : json_kind_name(json_kind(uid)));
-	struct review_request r = {
-		.uid = json_string(uid),
-		.uid_value = uid,
-		.operation = text_or_empty(json_getz(request, "operation")),
-		.group = text_or_empty(json_path(request, "kind", "group", NULL)),
-		.version = text_or_empty(json_path(request, "kind", "version", NULL)),
-		.kind = text_or_empty(json_path(request, "kind", "kind", NULL)),
-		.resource = text_or_empty(json_path(request, "resource", "resource", NULL)),
-		.sub_resource = text_or_empty(json_getz(request, "subResource")),
-		.name = text_or_empty(json_getz(request, "name")),
-		.namespace = text_or_empty(json_getz(request, "namespace")),
-		.groups = json_path(request, "userInfo", "groups", NULL),
-		.user = text_or_empty(json_path(request, "userInfo", "username", NULL)),
-		.dry_run = json_is_true(json_getz(request, "dryRun")),
-	};
-	if (r.kind.n == 0)
-		return error_set(err, ERR_INVALID, "request.kind.kind is missing; expected the object's kind");
-	rc = open_object(request, "object", &r.object, err);
+		return error_set(err, ERR_INVALID, "request is %.*s; expected the object that the API server sends",
+				 STR_ARG(found(arena, request)));
+	struct review_request r = {.uid_value = json_getz(request, "uid")};
+	r.uid = json_string(r.uid_value);
+	if (r.uid.n == 0)
+		return error_set(err, ERR_INVALID, "request.uid is %.*s; expected the string that the answer repeats",
+				 STR_ARG(found(arena, r.uid_value)));
+	const struct json *dry_run = NULL;
+	rc = read_names(request, &r, err);
+	if (rc == 0 && r.kind.n == 0)
+		rc = error_set(err, ERR_INVALID, "request.kind.kind is missing or empty; expected the object's kind");
 	if (rc == 0)
-		rc = open_object(request, "oldObject", &r.old_object, err);
+		rc = member(request, "request.dryRun", JSON_BOOL, &dry_run, err);
+	if (rc == 0)
+		rc = member(request, "request.object", JSON_OBJECT, &r.object, err);
+	if (rc == 0)
+		rc = member(request, "request.oldObject", JSON_OBJECT, &r.old_object, err);
+	r.dry_run = json_is_true(dry_run);
+	if (!str_eqz(r.operation, "UPDATE"))
+		r.old_object = NULL;
 	if (rc == 0)
 		rc = check_operation(arena, request, &r, err);
 	if (rc == 0 && arena->failed)

@@ -17,7 +17,7 @@ struct review_request {
 	struct str user;
 	const struct json *groups; /* the user's: an array of strings, or NULL */
 	bool dry_run;
-	const struct json *object, *old_object;
+	const struct json *object, *old_object; /* the old one of an UPDATE only */
 };
 
 /*

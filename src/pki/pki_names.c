@@ -1,6 +1,7 @@
 #include "pki/pki_internal.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -66,34 +67,24 @@ static bool ends_in_number(struct str name)
 	return true;
 }
 
-static int quoted(struct str s)
-{
-	return (int)str_utf8_cut(s, LIMIT_QUOTE).n;
-}
-
-static const char *text_of(struct str s)
-{
-	return s.p ? s.p : "";
-}
-
 int pki_dns_check(struct str name, struct error *err)
 {
 	unsigned char address[16];
 	if (pki_ip_bytes(name, address) != 0)
-		return error_set(err, ERR_INVALID, "'%.*s' is an address, not a DNS name: give it as --ip", quoted(name),
-			text_of(name));
+		return error_set(err, ERR_INVALID, "%s is an address, not a DNS name: give it as --ip",
+			text_quote(name).text);
 	if (name.n > DNS_NAME_MAX)
-		return error_set(err, ERR_INVALID, "the DNS name '%.*s...' has %zu characters: at most %d are allowed",
-			quoted(name), text_of(name), name.n, DNS_NAME_MAX);
+		return error_set(err, ERR_INVALID, "the DNS name %s has %zu characters: at most %d are allowed",
+			text_quote(name).text, name.n, DNS_NAME_MAX);
 	struct str rest = str_starts(name, STR("*.")) ? str_from(name, 2) : name;
 	bool good = rest.n > 0 && !ends_in_number(rest);
 	struct str label;
 	while (good && str_split(&rest, '.', &label))
 		good = is_label(label);
 	if (!good)
-		return error_set(err, ERR_INVALID, "'%.*s' is not a DNS name: expected labels of letters, digits and inner "
-			"hyphens with dots between them, such as connhook.connhook.svc or *.example.com", quoted(name),
-			text_of(name));
+		return error_set(err, ERR_INVALID, "%s is not a DNS name: expected labels of letters, digits and inner "
+			"hyphens with dots between them, such as connhook.connhook.svc or *.example.com",
+			text_quote(name).text);
 	return 0;
 }
 
@@ -101,8 +92,8 @@ int pki_ip_check(struct str text, struct error *err)
 {
 	unsigned char address[16];
 	if (pki_ip_bytes(text, address) == 0)
-		return error_set(err, ERR_INVALID, "'%.*s' is not an IP address: expected one such as 10.96.0.7 or fd00::7",
-			quoted(text), text_of(text));
+		return error_set(err, ERR_INVALID, "%s is not an IP address: expected one such as 10.96.0.7 or fd00::7",
+			text_quote(text).text);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "kube/image.h"
 #include "kube/name.h"
 
@@ -89,8 +90,8 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 		key++;
 	if (key == KEY_COUNT) {
 		violation_add(problems, field, arena_fmt(r->arena, "unknown:%.*s", STR_ARG(name)),
-			      "found \"%.*s\", which is not an annotation that connhook knows; expected one of: %.*s%.*s",
-			      STR_ARG(str_quote(name)), STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
+			      "found %s, which is not an annotation that connhook knows; expected one of: %.*s%.*s",
+			      text_quote(name).text, STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
 		return;
 	}
 	struct str value = json_string(annotation);
@@ -143,8 +144,8 @@ static void read_app(struct reader *r)
 		app = str_trim(app);
 		if (!name_is_subdomain(app))
 			violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
-				      "found \"%.*s\"; expected the service's name: lower-case letters, digits and -",
-				      STR_ARG(str_quote(app)));
+				      "found %s; expected the service's name: lower-case letters, digits and -",
+				      text_quote(app).text);
 		r->out->app = app;
 		return;
 	}
@@ -218,9 +219,9 @@ static bool read_exec(struct reader *r, struct str text, bool *is_exec)
 	}
 	if (!good) {
 		violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE, "exec", text),
-			      "found \"%.*s\"; expected an array of strings that begins with the program, such as "
+			      "found %s; expected an array of strings that begins with the program, such as "
 			      "[\"npm\",\"run\",\"migrate\"]",
-			      STR_ARG(str_quote(text)));
+			      text_quote(text).text);
 		return false;
 	}
 	r->out->command = (struct names){items, count};
@@ -265,8 +266,8 @@ static void read_migration(struct reader *r)
 		w->migrate_image = str_trim(image);
 		if (!image_parse(w->migrate_image, &parts))
 			violation_add(&w->problems, r->fields[KEY_MIGRATE_IMAGE], identity(r, KEY_MIGRATE_IMAGE, "form", image),
-				      "found \"%.*s\"; expected an image reference such as ghcr.io/team/service:v1.0.0",
-				      STR_ARG(str_quote(image)));
+				      "found %s; expected an image reference such as ghcr.io/team/service:v1.0.0",
+				      text_quote(image).text);
 	}
 	if (r->values[KEY_MIGRATE_FROM].p != NULL) {
 		w->migrate_from = str_trim(r->values[KEY_MIGRATE_FROM]);
@@ -283,7 +284,7 @@ static void read_migration(struct reader *r)
 	if (position.p != NULL && !w->migrate_first && !str_eqz(position, "last"))
 		violation_add(&w->problems, r->fields[KEY_MIGRATE_POSITION],
 			      identity(r, KEY_MIGRATE_POSITION, "value", position),
-			      "found \"%.*s\"; expected \"first\" or \"last\"", STR_ARG(str_quote(position)));
+			      "found %s; expected \"first\" or \"last\"", text_quote(position).text);
 }
 
 /* True when the owner wants nothing. A wrong value is a problem. */
@@ -292,7 +293,7 @@ static bool read_opt_out(struct reader *r)
 	struct str inject = r->values[KEY_INJECT];
 	if (inject.p != NULL && !str_eqz(inject, "true") && !str_eqz(inject, "false"))
 		violation_add(&r->out->problems, r->fields[KEY_INJECT], identity(r, KEY_INJECT, "value", inject),
-			      "found \"%.*s\"; expected \"true\" or \"false\"", STR_ARG(str_quote(inject)));
+			      "found %s; expected \"true\" or \"false\"", text_quote(inject).text);
 	return str_eqz(inject, "false");
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "kube/name.h"
 
 /* A Secret that Crossplane writes for a claim. */
@@ -61,14 +62,14 @@ static bool element_read(const struct config *config, struct str text, struct st
 		e.instance = str_trim(str_from(e.text, equals + 1));
 		if (e.instance.n == 0 || e.name.n == 0 || str_find(e.instance, '=') < e.instance.n) {
 			violation_add(problems, field, identity(arena, "form", e.text),
-				      "found \"%.*s\"; expected \"name\" or \"name=instance\"", STR_ARG(str_quote(e.text)));
+				      "found %s; expected \"name\" or \"name=instance\"", text_quote(e.text).text);
 			return false;
 		}
 	}
 	e.binding = config_binding(config, e.name);
 	if (e.binding == NULL) {
 		violation_add(problems, field, identity(arena, "unknown", e.name),
-			      "found \"%.*s\", which is not a binding; expected one of: %.*s%.*s", STR_ARG(str_quote(e.name)),
+			      "found %s, which is not a binding; expected one of: %.*s%.*s", text_quote(e.name).text,
 			      STR_ARG(choices(config, arena)), STR_ARG(suggestion(config, e.name, arena)));
 		return false;
 	}
@@ -105,7 +106,7 @@ static size_t list_read(const struct config *config, struct str list, struct str
 			twice = twice || (str_eq(elements[i].name, e.name) && str_eq(elements[i].instance, e.instance));
 		if (twice)
 			violation_add(problems, field, identity(arena, "twice", e.text),
-				      "found \"%.*s\" twice; name each binding once", STR_ARG(str_quote(e.text)));
+				      "found %s twice; name each binding once", text_quote(e.text).text);
 		else
 			elements[count++] = e;
 	}
@@ -146,17 +147,18 @@ static bool secret_name(const struct element *e, const struct template_values *v
 	if (is_claim && str_ends(base, STR(CLAIM_SUFFIX))) {
 		struct str claim = {base.p, base.n - (sizeof CLAIM_SUFFIX - 1)};
 		violation_add(problems, field, identity(arena, "conn", e->text),
-			      "\"%.*s\" names the claim's Secret \"%.*s\"; expected the claim: write \"%.*s=%.*s\"",
-			      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(base)), STR_ARG(e->name), STR_ARG(str_quote(claim)));
+			      "%s names the claim's Secret %s; expected the claim: write %s",
+			      text_quote(e->text).text, text_quote(base).text,
+			      text_quote_name(arena_fmt(arena, "%.*s=%.*s", STR_ARG(e->name), STR_ARG(claim))).text);
 		return false;
 	}
 	*out = is_claim ? arena_fmt(arena, "%.*s" CLAIM_SUFFIX, STR_ARG(base)) : base;
 	if (name_is_subdomain(*out))
 		return true;
 	violation_add(problems, field, identity(arena, "name", *out),
-		      "\"%.*s\" gives the Secret name \"%.*s\", which is not valid; expected at most 253 lower-case letters, "
+		      "%s gives the Secret name %s, which is not valid; expected at most 253 lower-case letters, "
 		      "digits, - and ., beginning and ending with a letter or digit",
-		      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(*out)));
+		      text_quote(e->text).text, text_quote(*out).text);
 	return false;
 }
 
@@ -194,7 +196,7 @@ static bool bind(const struct element *e, const struct template_values *values, 
 	}
 	if (e->instance.p != NULL && b->secret_name.p == NULL && b->claim.p == NULL && !wants_instance(b)) {
 		violation_add(problems, field, identity(arena, "no-instance", e->text),
-			      "found \"%.*s\", but binding \"%.*s\" takes no instance; write \"%.*s\"", STR_ARG(str_quote(e->text)),
+			      "found %s, but binding \"%.*s\" takes no instance; write \"%.*s\"", text_quote(e->text).text,
 			      STR_ARG(e->name), STR_ARG(e->name));
 		return false;
 	}
@@ -205,8 +207,8 @@ static bool bind(const struct element *e, const struct template_values *values, 
 	result.prefix = b->prefix.n > 0 ? template_expand(arena, b->prefix, &own) : STR("");
 	if (result.prefix.n > 0 && !name_is_env(result.prefix)) {
 		violation_add(problems, field, identity(arena, "prefix", result.prefix),
-			      "\"%.*s\" gives the variable prefix \"%.*s\", which is not valid; expected printable ASCII without =",
-			      STR_ARG(str_quote(e->text)), STR_ARG(str_quote(result.prefix)));
+			      "%s gives the variable prefix %s, which is not valid; expected printable ASCII without =",
+			      text_quote(e->text).text, text_quote(result.prefix).text);
 		return false;
 	}
 	if (!fill_env(arena, b, &own, &result))

@@ -1,7 +1,7 @@
 /* The sections `bindings` and `defaults` of the configuration. */
 #include "policy/config_reader.h"
 
-#include "base/limits.h"
+#include "base/text.h"
 #include "kube/name.h"
 #include "policy/binding.h"
 #include "policy/template.h"
@@ -13,9 +13,9 @@ static int check_secret_template(struct loader *l, const struct yaml_node *at, s
 	struct str name = template_expand(l->arena, template, &sample);
 	return name_is_subdomain(name)
 		       ? 0
-		       : reader_fail(l, at, "\"%.*s\" can never give a valid Secret name; expected lower-case letters, digits, "
+		       : reader_fail(l, at, "%s can never give a valid Secret name; expected lower-case letters, digits, "
 				     "- and .",
-			      STR_ARG(str_quote(template)));
+			      text_quote(template).text);
 }
 
 static int read_env_entry(struct loader *l, const struct yaml_node *node, bool has_secret, struct env_mapping *out)
@@ -37,18 +37,18 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 	if (rc != 0)
 		return rc;
 	if (!name_is_env(e.name))
-		return reader_fail(l, node, "\"%.*s\" cannot name an environment variable; expected printable ASCII without =",
-			    STR_ARG(str_quote(e.name)));
+		return reader_fail(l, node, "%s cannot name an environment variable; expected printable ASCII without =",
+			    text_quote(e.name).text);
 	if ((e.key.p != NULL) == (e.value.p != NULL))
-		return reader_fail(l, node, "entry \"%.*s\" of env has %s; expected either key (of the Secret) or value",
-				   STR_ARG(e.name),
+		return reader_fail(l, node, "entry %s of env has %s; expected either key (of the Secret) or value",
+				   text_quote(e.name).text,
 			    e.key.p ? "both key and value" : "neither key nor value");
 	if (e.key.p != NULL && !has_secret)
 		return reader_fail(l, node,
-				   "entry \"%.*s\" of env reads a key, but the binding has no Secret; add secretName or claim",
-			    STR_ARG(e.name));
+				   "entry %s of env reads a key, but the binding has no Secret; add secretName or claim",
+			    text_quote(e.name).text);
 	if (e.key.p != NULL && !name_is_secret_key(e.key))
-		return reader_fail(l, node, "\"%.*s\" cannot be a key of a Secret", STR_ARG(str_quote(e.key)));
+		return reader_fail(l, node, "%s cannot be a key of a Secret", text_quote(e.key).text);
 	*out = e;
 	return 0;
 }
@@ -70,7 +70,7 @@ static int read_env(struct loader *l, const struct yaml_node *node, struct bindi
 			return rc;
 		for (size_t i = 0; i < b->env_count; i++)
 			if (str_eq(env[i].name, env[b->env_count].name))
-				return reader_fail(l, c, "env names \"%.*s\" twice; remove one", STR_ARG(env[i].name));
+				return reader_fail(l, c, "env names %s twice; remove one", text_quote(env[i].name).text);
 		keyed = keyed || env[b->env_count].key.p != NULL;
 		b->env_count++;
 	}
@@ -85,8 +85,8 @@ static int check_keys_known(struct loader *l, const struct yaml_node *node, cons
 {
 	for (size_t i = 0; i < b->keys.count; i++)
 		if (!name_is_secret_key(b->keys.items[i]))
-			return reader_fail(l, yaml_get(node, STR("keys")), "\"%.*s\" cannot be a key of a Secret",
-				    STR_ARG(str_quote(b->keys.items[i])));
+			return reader_fail(l, yaml_get(node, STR("keys")), "%s cannot be a key of a Secret",
+				    text_quote(b->keys.items[i]).text);
 	return 0;
 }
 
@@ -95,8 +95,8 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 	const struct yaml_node *secret = yaml_get(node, STR("secretName")), *claim = yaml_get(node, STR("claim"));
 	if (!name_is_label(b->name))
 		return reader_fail(l, yaml_get(node, STR("name")),
-			    "\"%.*s\" cannot name a binding; expected at most 63 lower-case letters, digits and -",
-			    STR_ARG(str_quote(b->name)));
+			    "%s cannot name a binding; expected at most 63 lower-case letters, digits and -",
+			    text_quote(b->name).text);
 	if (secret != NULL && claim != NULL)
 		return reader_fail(l, claim, "binding \"%.*s\" has both secretName and claim; keep one", STR_ARG(b->name));
 	if (secret == NULL && claim == NULL && b->env_count == 0)
@@ -106,8 +106,8 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 				   "binding \"%.*s\" has keys, prefix or optional but no Secret; add secretName or claim",
 			    STR_ARG(b->name));
 	if (b->prefix.n > 0 && !name_is_env(b->prefix))
-		return reader_fail(l, yaml_get(node, STR("prefix")), "\"%.*s\" cannot begin an environment variable",
-			    STR_ARG(str_quote(b->prefix)));
+		return reader_fail(l, yaml_get(node, STR("prefix")), "%s cannot begin an environment variable",
+			    text_quote(b->prefix).text);
 	int rc = check_keys_known(l, node, b);
 	if (rc == 0 && secret != NULL)
 		rc = check_secret_template(l, secret, b->secret_name);

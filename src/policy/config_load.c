@@ -2,6 +2,7 @@
 #include "policy/config_reader.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/json_writer.h"
 #include "kube/name.h"
 #include "kube/quantity.h"
@@ -26,8 +27,8 @@ static int write_amounts(struct loader *l, const struct yaml_node *resources, st
 			if (m->kind != YAML_STRING && m->kind != YAML_INT && m->kind != YAML_FLOAT)
 				return reader_wrong_kind(l, m, "an amount", "a quantity such as 100m or 128Mi");
 			if (!quantity_is_valid(m->text))
-				return reader_fail(l, m, "\"%.*s\" is no quantity; expected an amount such as 100m or 128Mi",
-					    STR_ARG(str_quote(m->text)));
+				return reader_fail(l, m, "%s is no quantity; expected an amount such as 100m or 128Mi",
+					    text_quote(m->text).text);
 			jw_key_str(w, m->key);
 			jw_string(w, m->text);
 		}
@@ -76,8 +77,8 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 		rc = read_resources(l, node);
 	if (rc == 0 && !name_is_label(c->migration_container))
 		return reader_fail(l, yaml_get(node, STR("containerName")),
-			    "\"%.*s\" cannot name a container; expected at most 63 lower-case letters, digits and -",
-			    STR_ARG(str_quote(c->migration_container)));
+			    "%s cannot name a container; expected at most 63 lower-case letters, digits and -",
+			    text_quote(c->migration_container).text);
 	if (rc == 0 && c->migration_shell.count == 0)
 		return reader_fail(l, yaml_get(node, STR("shell")),
 				   "shell is empty; expected a list such as [\"/bin/sh\", \"-c\"]");
@@ -98,7 +99,7 @@ static int read_pull_secret(struct loader *l, const struct yaml_node *node, stru
 	if (rc == 0)
 		rc = reader_names(l, node, "registries", &s.registries);
 	if (rc == 0 && !name_is_subdomain(s.name))
-		return reader_fail(l, node, "\"%.*s\" cannot name a Secret", STR_ARG(str_quote(s.name)));
+		return reader_fail(l, node, "%s cannot name a Secret", text_quote(s.name).text);
 	if (rc == 0 && s.registries.count == 0)
 		return reader_fail(l, node, "registries is empty; name at least one, such as \"ghcr.io\"");
 	if (rc == 0)
@@ -143,9 +144,9 @@ static int check_identity(struct loader *l, const struct yaml_node *root)
 		if (rc == 0)
 			rc = reader_string(l, root, identity[i].key, &value);
 		if (rc == 0 && !str_eqz(value, identity[i].wanted))
-			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is \"%.*s\"; expected \"%s\"",
+			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is %s; expected \"%s\"",
 					 identity[i].key,
-				  STR_ARG(str_quote(value)), identity[i].wanted);
+				  text_quote(value).text, identity[i].wanted);
 		if (rc != 0)
 			return rc;
 	}
@@ -185,8 +186,8 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 		rc = reader_string(l, root, "annotationPrefix", &c->annotation_prefix);
 	if (rc == 0 && !name_is_subdomain(c->annotation_prefix))
 		rc = reader_fail(l, yaml_get(root, STR("annotationPrefix")),
-			  "\"%.*s\" cannot be the prefix of an annotation; expected a DNS name without a slash",
-			  STR_ARG(str_quote(c->annotation_prefix)));
+			  "%s cannot be the prefix of an annotation; expected a DNS name without a slash",
+			  text_quote(c->annotation_prefix).text);
 	if (rc == 0)
 		rc = config_read_bindings(l, root);
 	if (rc == 0)

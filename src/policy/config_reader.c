@@ -1,6 +1,7 @@
 #include "policy/config_reader.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "policy/template.h"
 
 int reader_fail(struct loader *l, const struct yaml_node *at, const char *format, ...)
@@ -47,8 +48,8 @@ int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const c
 		if (known)
 			continue;
 		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
-		return reader_fail(l, &key, "unknown key \"%.*s\" in %s; allowed: %.*s%s%s%s",
-				   STR_ARG(str_quote(m->key)), what,
+		return reader_fail(l, &key, "unknown key %s in %s; allowed: %.*s%s%s%s",
+				   text_quote(m->key).text, what,
 			    STR_ARG(listed(l, allowed)), closest ? "; did you mean \"" : "", closest ? closest : "",
 			    closest ? "\"?" : "");
 	}

@@ -1,6 +1,7 @@
 /* The section `rules` of the configuration. */
 #include "policy/config_reader.h"
 
+#include "base/text.h"
 #include "policy/rule.h"
 
 /* YAML reads a plain off as false. */
@@ -16,7 +17,7 @@ static int read_mode(struct loader *l, const struct yaml_node *mapping, enum rul
 	else if (v->kind == YAML_STRING && str_eqz(v->text, "enforce"))
 		*out = MODE_ENFORCE;
 	else
-		return reader_fail(l, v, "mode is \"%.*s\"; expected enforce, warn or off", STR_ARG(str_quote(v->text)));
+		return reader_fail(l, v, "mode is %s; expected enforce, warn or off", text_quote(v->text).text);
 	return 0;
 }
 
@@ -70,8 +71,8 @@ static int read_list_parameter(struct loader *l, const struct yaml_node *mapping
 		return rc;
 	for (const struct yaml_node *c = list->valid ? node->first : NULL; c != NULL; c = c->next)
 		if (!list->valid(c->text))
-			return reader_fail(l, c, "\"%.*s\" cannot stand in %s; expected %s",
-					   STR_ARG(str_quote(c->text)), list->key, list->expected);
+			return reader_fail(l, c, "%s cannot stand in %s; expected %s",
+					   text_quote(c->text).text, list->key, list->expected);
 	return join(l, extend ? &list->names : &none, &read, out);
 }
 
@@ -83,7 +84,7 @@ static int read_integer_parameter(struct loader *l, const struct yaml_node *mapp
 	if (v->kind != YAML_INT)
 		return reader_wrong_kind(l, v, key, "a whole number");
 	return rule_integer(v->text, out) ? 0 : reader_fail(l, v, "%s is %.*s; expected a number of at most 9 digits", key,
-							    STR_ARG(str_quote(v->text)));
+							    STR_ARG(v->text));
 }
 
 static int read_kinds_parameter(struct loader *l, const struct yaml_node *mapping, struct rule_config *rule)

@@ -1,6 +1,7 @@
 #include "policy/decide.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "kube/review.h"
 #include "policy/annotations.h"
 #include "policy/plan.h"
@@ -175,7 +176,7 @@ static void run_rule(struct call *c, enum rule_id id)
 static void open_workload(struct call *c, const struct workload_kind *kind)
 {
 	struct error err;
-	bool update = c->request.old_object != NULL && str_eqz(c->request.operation, "UPDATE");
+	bool update = c->request.old_object != NULL;
 	struct error old_err;
 	if (update)
 		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &old_err) == 0;
@@ -258,11 +259,7 @@ static struct str denial_message(struct call *c)
 			buf_addz(&text, ": ");
 		buf_fmt(&text, "%.*s%s%.*s [%s]", STR_ARG(f->field), f->field.n > 0 ? ": " : "", STR_ARG(f->message), f->rule);
 	}
-	struct str message = arena_str(c->arena, buf_str(&text));
-	if (message.p == NULL)
-		c->arena->failed = true;
-	buf_free(&text);
-	return message;
+	return text_shown(c->arena, buf_move(&text, c->arena));
 }
 
 static struct review_cause *denial_causes(struct call *c, size_t *count)
@@ -281,11 +278,7 @@ static struct review_cause *denial_causes(struct call *c, size_t *count)
 /* A value for an audit annotation: parts joined by commas, cut to its limit. */
 static struct str audit_value(struct arena *arena, struct buf *text)
 {
-	struct str value = arena_str(arena, str_utf8_cut(buf_str(text), LIMIT_AUDIT_VALUE));
-	if (value.p == NULL)
-		arena->failed = true;
-	buf_free(text);
-	return value;
+	return str_utf8_cut(text_shown(arena, buf_move(text, arena)), LIMIT_AUDIT_VALUE);
 }
 
 static size_t audit(struct call *c, struct review_audit entries[4])

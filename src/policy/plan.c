@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/json_pointer.h"
 #include "kube/image.h"
 #include "policy/planner.h"
@@ -89,8 +90,8 @@ static void check_patterns(struct planner *p)
 		if (!found)
 			violation_add(&p->out->problems, p->wishes.containers_field,
 				      arena_fmt(p->arena, "containers:unmatched:%.*s", STR_ARG(pattern)),
-				      "found \"%.*s\", which matches no container to inject; expected one of: %.*s",
-				      STR_ARG(str_utf8_cut(pattern, LIMIT_QUOTE)), STR_ARG(container_names(p)));
+				      "found %s, which matches no container to inject; expected one of: %.*s",
+				      text_quote(pattern).text, STR_ARG(container_names(p)));
 	}
 }
 
@@ -110,8 +111,8 @@ static bool check_names(struct planner *p)
 		if (str_eq(names[i - 1], names[i]) && (i == 1 || !str_eq(names[i - 2], names[i])))
 			violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.containers", STR_ARG(p->pod_field)),
 				      arena_fmt(p->arena, "containers:twice:%.*s", STR_ARG(names[i])),
-				      "found two containers named \"%.*s\"; give each one a name of its own",
-				      STR_ARG(str_quote(names[i])));
+				      "found two containers named %s; give each one a name of its own",
+				      text_quote(names[i]).text);
 	return names != NULL;
 }
 
@@ -129,12 +130,12 @@ static const struct json *find_model(struct planner *p)
 	if (c == NULL)
 		violation_add(&p->out->problems, p->wishes.migrate_from_field,
 			      arena_fmt(p->arena, "migrate-from:unknown:%.*s", STR_ARG(from)),
-			      "found \"%.*s\", which is not a container; expected one of: %.*s",
-			      STR_ARG(str_utf8_cut(from, LIMIT_QUOTE)), STR_ARG(container_names(p)));
+			      "found %s, which is not a container; expected one of: %.*s",
+			      text_quote(from).text, STR_ARG(container_names(p)));
 	else if (!is_selected(p, from) && p->wishes.bindings.count > 0)
 		violation_add(&p->out->warnings, p->wishes.migrate_from_field, STR("migrate-from"),
-			      "the migration is modelled on container \"%.*s\", which gets no bindings, so the migration gets none",
-			      STR_ARG(from));
+			      "the migration is modelled on container %s, which gets no bindings, so the migration gets none",
+			      text_quote(from).text);
 	return c;
 }
 

@@ -2,6 +2,7 @@
 #include "policy/planner.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 /* Pairs of sources, and names of one pair, that are told apart; more are counted. */
 #define PAIRS_MAX 16
@@ -49,8 +50,8 @@ static void report(struct planner *p, const struct pair *pair, struct str field,
 	violation_add(&p->out->collisions, field,
 		      arena_fmt(p->arena, "collision:%.*s:%.*s:%.*s:%.*s", STR_ARG(container), STR_ARG(list),
 				STR_ARG(pair->first), STR_ARG(pair->second)),
-		      "container \"%.*s\" gets %.*s from %.*s and from %.*s, which wins; give one of them a prefix",
-		      STR_ARG(container), STR_ARG(list), STR_ARG(pair->first), STR_ARG(pair->second));
+		      "container %s gets %.*s from %.*s and from %.*s, which wins; give one of them a prefix",
+		      text_quote(container).text, STR_ARG(list), STR_ARG(pair->first), STR_ARG(pair->second));
 }
 
 /* The first variable of that name; NULL when no binding gives it. */

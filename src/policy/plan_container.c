@@ -2,6 +2,7 @@
 #include "policy/planner.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/json_pointer.h"
 
 #include <stdlib.h>
@@ -127,8 +128,8 @@ static const struct json **desired_env(struct planner *p, const struct list *lis
 			desired[(*count)++] = e->value;
 		else
 			violation_add(&p->out->warnings, at->field, STR("kept"),
-				      "container \"%.*s\" sets %.*s itself, which is kept; binding %.*s does not replace it",
-				      STR_ARG(at->name), STR_ARG(e->name), STR_ARG(e->bound->label));
+				      "container %s sets %.*s itself, which is kept; binding %.*s does not replace it",
+				      text_quote(at->name).text, STR_ARG(e->name), STR_ARG(e->bound->label));
 	}
 	return desired;
 }
@@ -147,7 +148,7 @@ static void note_desired(struct planner *p, const struct list *list, const struc
 			continue;
 		violation_add(&p->out->missing, arena_fmt(p->arena, "%.*s.%s", STR_ARG(at->field), key),
 			      arena_fmt(p->arena, "missing:%.*s:%s:%.*s", STR_ARG(at->name), key, STR_ARG(entries[e].name)),
-			      "container \"%.*s\" lacks %s %.*s of binding %.*s", STR_ARG(at->name),
+			      "container %s lacks %s %.*s of binding %.*s", text_quote(at->name).text,
 			      str_eqz(STR("env"), key) ? "variable" : "Secret", STR_ARG(entries[e].name),
 			      STR_ARG(entries[e].bound->label));
 	}

@@ -4,7 +4,7 @@
  */
 #include "policy/rule.h"
 
-#include "base/limits.h"
+#include "base/text.h"
 #include "kube/name.h"
 
 #define SUFFIX CONNECTION_SUFFIX
@@ -21,7 +21,7 @@ static struct str shown(struct arena *arena, const struct json *value)
 	struct str text = json_string(value);
 	if (text.p == NULL)
 		return str_of(json_kind_name(json_kind(value)));
-	return arena_fmt(arena, "\"%.*s\"", STR_ARG(str_utf8_cut(text, LIMIT_QUOTE)));
+	return arena_fmt(arena, "%s", text_quote(text).text);
 }
 
 /* A field that, where it is present, must hold exactly `wanted`. */
@@ -31,9 +31,9 @@ static void check_field(const struct rule_context *context, const struct json *v
 	if (json_kind(value) == JSON_ABSENT || json_kind(value) == JSON_NULL || str_eq(json_string(value), wanted))
 		return;
 	struct str was = shown(context->arena, value);
-	violation_add(found, str_of(field), arena_fmt(context->arena, "%s:%.*s", field, STR_ARG(was)),
-		      "found %.*s; expected \"%.*s\", %s; write that, or leave the field out", STR_ARG(was), STR_ARG(wanted),
-		      because);
+	violation_add(found, str_of(field), arena_fmt(context->arena, "%s:%.*s", field, STR_ARG(json_string(value))),
+		      "found %.*s; expected %s, %s; write that, or leave the field out", STR_ARG(was),
+		      text_quote_name(wanted).text, because);
 }
 
 static void check_name(struct str name, struct violations *found)
@@ -42,15 +42,15 @@ static void check_name(struct str name, struct violations *found)
 	if (str_ends(name, STR(SUFFIX))) {
 		struct str shorter = {name.p, name.n - (sizeof SUFFIX - 1)};
 		violation_add(found, field, STR("name:suffix"),
-			      "found \"%.*s\"; expected a name that does not itself end in " SUFFIX
-			      ", which marks connection secrets; name the claim \"%.*s\"",
-			      STR_ARG(str_utf8_cut(name, NAME_SUBDOMAIN_MAX)), STR_ARG(str_utf8_cut(shorter, NAME_SUBDOMAIN_MAX)));
+			      "found %s; expected a name that does not itself end in " SUFFIX
+			      ", which marks connection secrets; name the claim %s",
+			      text_quote_name(name).text, text_quote_name(shorter).text);
 	}
 	if (!name_is_dns1035(name))
 		violation_add(found, field, STR("name:form"),
-			      "found \"%.*s\" (%zu characters); expected at most %d lower-case letters, digits and -, beginning "
+			      "found %s (%zu characters); expected at most %d lower-case letters, digits and -, beginning "
 			      "with a letter, because a Service carries the claim's name; choose such a name",
-			      STR_ARG(str_utf8_cut(name, NAME_SUBDOMAIN_MAX)), name.n, NAME_LABEL_MAX);
+			      text_quote_name(name).text, name.n, NAME_LABEL_MAX);
 }
 
 static void check(const struct rule_context *context, struct violations *found)

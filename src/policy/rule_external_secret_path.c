@@ -6,6 +6,7 @@
 #include "policy/rule.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "kube/name.h"
 
 /* The lists of its configuration. */
@@ -155,55 +156,56 @@ static struct str expected_path(const struct rule_context *context, bool find)
 static void check_path(const struct source *s, struct str path, struct str field, bool find)
 {
 	const struct names *lists = s->context->rule->lists;
-	struct str shown = str_utf8_cut(path, LIMIT_QUOTE * 2), expected = find ? s->expected_find : s->expected;
+	struct quote shown = text_quote_name(path), name = text_quote_name(s->name);
+	struct str expected = find ? s->expected_find : s->expected;
 	struct str identity = arena_fmt(s->context->arena, "path:%.*s", STR_ARG(path));
 	const char *verb = s->kind->push ? "write" : "read";
 	if (find && path.n > 1 && path.p[path.n - 1] == '/')
 		path.n--;
 	if (has_placeholder(path)) {
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", in which the placeholder " PLACEHOLDER " still stands; expected the name of an "
+			      "found %s, in which the placeholder " PLACEHOLDER " still stands; expected the name of an "
 			      "environment; an overlay is missing: build the environment's (kustomize build overlays/<env>), not "
 			      "the base",
-			      STR_ARG(shown));
+			      shown.text);
 		return;
 	}
 	if (!is_path(path)) {
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\"; expected \"%.*s\", of letters, digits, - _ and dots; write the whole path, "
+			      "found %s; expected \"%.*s\", of letters, digits, - _ and dots; write the whole path, "
 			      "beginning with a slash",
-			      STR_ARG(shown), STR_ARG(expected));
+			      shown.text, STR_ARG(expected));
 		return;
 	}
 	bool shared = path_fits_any(&lists[SHARED_PATHS], path, find);
 	if (shared && s->kind->push)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a shared path, which all may read and none may write; expected \"%.*s\" of the "
+			      "found %s, a shared path, which all may read and none may write; expected \"%.*s\" of the "
 			      "service's own; write there, or ask the platform team to share the value",
-			      STR_ARG(shown), STR_ARG(expected));
+			      shown.text, STR_ARG(expected));
 	if (shared)
 		return;
 	if (path_fits_any(&lists[PLATFORM_PATHS], path, find)) {
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of the platform; expected \"%.*s\" of the service's own; ask the platform "
+			      "found %s, a path of the platform; expected \"%.*s\" of the service's own; ask the platform "
 			      "team for the value, or for a shared path",
-			      STR_ARG(shown), STR_ARG(expected));
+			      shown.text, STR_ARG(expected));
 		return;
 	}
 	struct str service = {NULL, 0};
 	int owner = path_owner(&lists[SERVICE_PATHS], path, find, s->name, &service);
 	if (owner == 0)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of service \"%.*s\"; expected \"%.*s\", where \"%.*s\" is <service> or "
+			      "found %s, a path of service \"%.*s\"; expected \"%.*s\", where %s is <service> or "
 			      "begins with <service>-; %s a path of its own service, or, if that is \"%.*s\", name the %.*s "
 			      "\"%.*s-...\"",
-			      STR_ARG(shown), STR_ARG(service), STR_ARG(expected), STR_ARG(s->name), verb, STR_ARG(service),
+			      shown.text, STR_ARG(service), STR_ARG(expected), name.text, verb, STR_ARG(service),
 			      STR_ARG(s->context->request->kind), STR_ARG(service));
 	else if (owner < 0)
 		violation_add(s->found, field, identity,
-			      "found \"%.*s\", a path of no service; expected \"%.*s\", where \"%.*s\" is <service> or begins with "
+			      "found %s, a path of no service; expected \"%.*s\", where %s is <service> or begins with "
 			      "<service>-; %s such a path%s",
-			      STR_ARG(shown), STR_ARG(expected), STR_ARG(s->name), verb, s->kind->push ? "" : ", or a shared one");
+			      shown.text, STR_ARG(expected), name.text, verb, s->kind->push ? "" : ", or a shared one");
 }
 
 /* The text at `key` of `parent`, if there is one. */
@@ -236,9 +238,9 @@ static void check_find(const struct source *s, const struct json *find, struct s
 		check_path(s, path, field, true);
 	else
 		violation_add(s->found, field, text_of(s->context->arena, find),
-			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where \"%.*s\" is "
+			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where %s is "
 			      "<service> or begins with <service>-; add it",
-			      STR_ARG(s->expected_find), STR_ARG(s->name));
+			      STR_ARG(s->expected_find), text_quote_name(s->name).text);
 }
 
 static void check_read(const struct source *s)
@@ -285,10 +287,10 @@ static void check_target(const struct source *s)
 	struct str shorter = {target.p, target.n - (sizeof CONNECTION_SUFFIX - 1)};
 	struct str field = arena_fmt(arena, "%.*s.target.name", STR_ARG(s->field));
 	violation_add(s->found, field, arena_fmt(arena, "target:%.*s", STR_ARG(target)),
-		      "found \"%.*s\"%s; expected a Secret whose name does not end in " CONNECTION_SUFFIX
-		      ", because Crossplane writes those; name it \"%.*s\"",
-		      STR_ARG(str_utf8_cut(target, NAME_SUBDOMAIN_MAX)), named ? "" : ", the name of the ExternalSecret itself",
-		      STR_ARG(str_utf8_cut(shorter, NAME_SUBDOMAIN_MAX)));
+		      "found %s%s; expected a Secret whose name does not end in " CONNECTION_SUFFIX
+		      ", because Crossplane writes those; name it %s",
+		      text_quote_name(target).text, named ? "" : ", the name of the ExternalSecret itself",
+		      text_quote_name(shorter).text);
 }
 
 /* The name that says whose the object is. A generated one begins as generateName does. */

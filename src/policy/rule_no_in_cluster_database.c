@@ -4,7 +4,7 @@
  */
 #include "policy/rule.h"
 
-#include "base/limits.h"
+#include "base/text.h"
 #include "kube/image.h"
 #include "kube/workload.h"
 
@@ -136,8 +136,8 @@ static void check_containers(const struct rule_context *context, const struct js
 			      arena_fmt(context->arena, "%s.spec.%s[%zu].image", context->workload->kind->template_field, name,
 					index),
 			      arena_fmt(context->arena, "image:%.*s:%.*s", STR_ARG(container_name(c)), STR_ARG(image.repository)),
-			      "found image \"%.*s\", a database server; expected none: " INSTEAD "%.*s/bindings: db",
-			      STR_ARG(str_utf8_cut(reference, LIMIT_ANNOTATION)), STR_ARG(context->config->annotation_prefix));
+			      "found image %s, a database server; expected none: " INSTEAD "%.*s/bindings: db",
+			      text_quote_name(reference).text, STR_ARG(context->config->annotation_prefix));
 	}
 }
 
@@ -153,9 +153,9 @@ static void check(const struct rule_context *context, struct violations *found)
 	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, "WebService") &&
 	    !json_is_empty(database))
 		violation_add(found, STR("spec.databaseName"), STR("databaseName"),
-			      "found \"%.*s\", which asks for an in-cluster database; expected the field to be left out: " INSTEAD
+			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD
 			      "%.*s/bindings: db",
-			      STR_ARG(str_utf8_cut(json_string(database), LIMIT_QUOTE)), STR_ARG(prefix));
+			      text_quote(json_string(database)).text, STR_ARG(prefix));
 	if (context->workload == NULL)
 		return;
 	check_containers(context, context->workload->containers, "containers", false, found);

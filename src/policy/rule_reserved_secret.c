@@ -5,6 +5,7 @@
 #include "policy/rule.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "kube/name.h"
 
 /* The lists of its configuration. */
@@ -45,9 +46,9 @@ static void check(const struct rule_context *context, struct violations *found)
 	    !names_match(&context->rule->lists[NAMES], context->name))
 		return;
 	violation_add(found, STR("metadata.name"), content(context->arena, context->object),
-		      "found Secret \"%.*s\", a name kept for the connection Secrets of claims; expected Crossplane alone to "
+		      "found Secret %s, a name kept for the connection Secrets of claims; expected Crossplane alone to "
 		      "write it; put own values into a Secret of another name, or ask for this one with a claim",
-		      STR_ARG(str_utf8_cut(context->name, NAME_SUBDOMAIN_MAX)));
+		      text_quote_name(context->name).text);
 }
 
 static const struct rule_resource resources[] = {{"", "secrets", false}, {NULL, NULL, false}};

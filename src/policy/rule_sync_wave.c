@@ -4,7 +4,7 @@
  */
 #include "policy/rule.h"
 
-#include "base/limits.h"
+#include "base/text.h"
 #include "policy/annotations.h"
 
 #define KEY "argocd.argoproj.io/sync-wave"
@@ -38,8 +38,8 @@ static void check(const struct rule_context *context, struct violations *found)
 	struct str identity = arena_fmt(context->arena, "wave:%.*s", STR_ARG(text));
 	if (!rule_integer(text, &wave))
 		violation_add(found, STR(FIELD), identity,
-			      "found \"%.*s\", which Argo CD reads as wave 0; expected a whole number, such as \"%d\"; write one",
-			      STR_ARG(str_utf8_cut(text, LIMIT_QUOTE)), source ? last : last + 2);
+			      "found %s, which Argo CD reads as wave 0; expected a whole number, such as \"%d\"; write one",
+			      text_quote(text).text, source ? last : last + 2);
 	else if (source && wave > last)
 		violation_add(found, STR(FIELD), identity,
 			      "found wave %d for kind %.*s; expected wave %d or earlier, so that it is there before the workloads "

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 /* The length of the placeholder that `text` begins with, braces included; 0 when it is none. */
 static size_t placeholder(struct str text)
@@ -22,8 +23,8 @@ int template_check(struct str text, struct error *err)
 			size_t end = str_find(rest, '}');
 			rest.n = text.p[i] == '}' ? 1 : end < rest.n ? end + 1 : rest.n;
 			return error_set(err, ERR_INVALID,
-					 "\"%.*s\" in a template is no placeholder; expected {app}, {namespace} or {instance}",
-					 STR_ARG(str_utf8_cut(rest, LIMIT_QUOTE)));
+					 "%s in a template is no placeholder; expected {app}, {namespace} or {instance}",
+					 text_quote(rest).text);
 		}
 		i += n;
 	}

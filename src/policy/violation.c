@@ -1,6 +1,7 @@
 #include "policy/violation.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,9 @@ void violation_add(struct violations *v, struct str field, struct str identity, 
 {
 	va_list args;
 	va_start(args, format);
-	struct str message = arena_fmtv(v->arena, format, args);
+	struct str message = text_shown(v->arena, arena_fmtv(v->arena, format, args));
 	va_end(args);
+	field = text_shown(v->arena, field);
 	struct violation *items = arena_grow(v->arena, v->items, v->count, &v->capacity, sizeof *items);
 	if (items == NULL)
 		return;

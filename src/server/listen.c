@@ -1,6 +1,7 @@
 #include "server/listen.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,15 +69,14 @@ int listen_parse(struct str text, struct listen_address *out, struct error *err)
 {
 	size_t colon = str_rfind(text, ':');
 	struct str host = {text.p, colon < text.n ? colon : text.n};
-	struct str shown = str_utf8_cut(text, LIMIT_QUOTE);
 	in_port_t port;
 	if (colon == text.n || !port_parse(str_from(text, colon + 1), &port))
-		return error_set(err, ERR_INVALID, "\"%.*s\" does not end in a port; write ADDR:PORT, such as 0.0.0.0:8443, "
-				 "with a port from 0 to 65535", STR_ARG(shown));
+		return error_set(err, ERR_INVALID, "%s does not end in a port; write ADDR:PORT, such as 0.0.0.0:8443, "
+				 "with a port from 0 to 65535", text_quote(text).text);
 	bool good = host.n > 0 && host.p[0] == '[' ? parse_v6(host, port, out) : parse_v4(host, port, out);
 	if (!good)
-		return error_set(err, ERR_INVALID, "\"%.*s\" does not begin with an IP address; write it as 127.0.0.1:8443 "
-				 "or [::1]:8443", STR_ARG(shown));
+		return error_set(err, ERR_INVALID, "%s does not begin with an IP address; write it as 127.0.0.1:8443 "
+				 "or [::1]:8443", text_quote(text).text);
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "server/log.h"
 
+#include "base/text.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +13,6 @@ static const char *const format_names[] = {"text", "json"};
 
 /* What the end of a line needs: a brace and a newline. */
 #define TAIL 2
-
-/* The longest form of one character: \u00ff. */
-#define ESCAPED_MAX 6
 
 bool log_level_parse(struct str name, enum log_level *out)
 {
@@ -50,31 +49,20 @@ static bool putz(struct log_line *line, const char *z)
 	return put(line, z, strlen(z));
 }
 
-/* How many bytes the UTF-8 character at `s` has; 0 when it is none. */
-static size_t utf8_length(struct str s)
-{
-	unsigned char lead = (unsigned char)s.p[0];
-	size_t n = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-	if (n > s.n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xC0) != 0x80)
-			return 0;
-	return n;
-}
-
 /* One character, escaped as JSON wants it, which logfmt reads as well. Returns how many bytes it took. */
 static size_t put_character(struct log_line *line, struct str s, bool *fits)
 {
-	char escaped[ESCAPED_MAX + 1];
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = utf8_length(s);
-	if (n == 0)
+	char escaped[TEXT_ESCAPE_MAX + 1];
+	unsigned long c = 0;
+	size_t n = text_character(s, &c);
+	bool seen = text_is_seen(c);
+	if (n == 0 || (!seen && c > 0xFFFF))
 		*fits = putz(line, "\\ufffd");
 	else if (c == '"' || c == '\\')
 		*fits = put(line, (char[]){'\\', (char)c}, 2);
-	else if (c < 0x20 || c == 0x7F)
-		*fits = snprintf(escaped, sizeof escaped, "\\u%04x", c) == ESCAPED_MAX && put(line, escaped, ESCAPED_MAX);
+	else if (!seen)
+		*fits = snprintf(escaped, sizeof escaped, "\\u%04lx", c) == TEXT_ESCAPE_MAX &&
+			put(line, escaped, TEXT_ESCAPE_MAX);
 	else
 		*fits = put(line, s.p, n);
 	return n ? n : 1;
@@ -92,11 +80,14 @@ static bool put_quoted(struct log_line *line, struct str value)
 /* Can logfmt show the value without quotes? */
 static bool is_plain(struct str value)
 {
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] <= ' ' || value.p[i] == '"' || value.p[i] == '=' || value.p[i] == '\\' ||
-		    value.p[i] == 0x7F)
+	size_t length = value.n, n = 1;
+	for (; value.n > 0; value = str_from(value, n)) {
+		unsigned long c;
+		n = text_character(value, &c);
+		if (n == 0 || !text_is_seen(c) || c == ' ' || c == '"' || c == '=' || c == '\\')
 			return false;
-	return value.n > 0 && value.n <= LIMIT_LOG_VALUE;
+	}
+	return length > 0 && length <= LIMIT_LOG_VALUE;
 }
 
 static bool put_key(struct log_line *line, const char *key)

@@ -1,5 +1,7 @@
 #include "server/tls.h"
 
+#include "base/text.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,10 +19,10 @@ struct credentials {
 static int refuse_priorities(const char *text, const char *at, struct error *err)
 {
 	struct str all = str_of(text), rest = str_from(all, at > text && at <= text + all.n ? (size_t)(at - text) : 0);
-	struct str part = str_quote((struct str){rest.p, str_find(rest, ':')});
-	return error_set(err, ERR_INVALID, "GnuTLS does not know '%.*s', at character %zu of its priority string; expected "
-		"parts such as NORMAL, -VERS-ALL, +VERS-TLS1.3 or %%SERVER_PRECEDENCE, with ':' between them", STR_ARG(part),
-		all.n - rest.n + 1);
+	struct str part = {rest.p, str_find(rest, ':')};
+	return error_set(err, ERR_INVALID, "GnuTLS does not know %s, at character %zu of its priority string; expected "
+		"parts such as NORMAL, -VERS-ALL, +VERS-TLS1.3 or %%SERVER_PRECEDENCE, with ':' between them",
+		text_quote(part).text, all.n - rest.n + 1);
 }
 
 static int refuse_nothing(struct error *err)

@@ -249,7 +249,7 @@ class Usage(CertsTest):
     def test_wrong_usage(self):
         cases = [
             ([], 'expected init, show or renew'),
-            (['make'], "unknown command make"),
+            (['make'], 'unknown command "make"'),
             (['init'], '--out DIR is missing'),
             (['renew'], '--out DIR is missing'),
             (['init', '--out', ''], '--out DIR is missing'),
@@ -338,7 +338,7 @@ class Renew(CertsTest):
         self.connhook('init', '--out', 'certs')
         self.sign('strange', 'Strange', 'certs/ca', 'strange')
         os.rename(self.path('strange.crt'), self.path('certs/tls.crt'))
-        self.assertIn("'bad?name' is not a DNS name", self.connhook('renew', '--out', 'certs', code=2))
+        self.assertIn('"bad?name" is not a DNS name', self.connhook('renew', '--out', 'certs', code=2))
 
 
 class Show(CertsTest):

@@ -18,14 +18,14 @@ class Priorities(unittest.TestCase):
 
     def test_a_fault_is_shown_with_its_place(self):
         for words, priorities in (
-                ("'+FOO', at character 8 ", 'NORMAL:+FOO'),
-                ("'%BAD', at character 31 ", 'NORMAL:-VERS-ALL:+VERS-TLS1.2:%BAD:+FOO'),
-                ("'+VERS-TLS1.9', at character 8 ", 'NORMAL:+VERS-TLS1.9:+VERS-TLS1.3'),
-                ("'NORMALLY', at character 1 ", 'NORMALLY'),
-                ("'', at character 1 ", ''),
-                ("'', at character 8 ", 'NORMAL:'),
-                ("'', at character 8 ", 'NORMAL::+VERS-TLS1.3'),
-                ("'%s', at character 1 " % ('X' * 64), 'X' * 5000)):
+                ('"+FOO", at character 8 ', 'NORMAL:+FOO'),
+                ('"%BAD", at character 31 ', 'NORMAL:-VERS-ALL:+VERS-TLS1.2:%BAD:+FOO'),
+                ('"+VERS-TLS1.9", at character 8 ', 'NORMAL:+VERS-TLS1.9:+VERS-TLS1.3'),
+                ('"NORMALLY", at character 1 ', 'NORMALLY'),
+                ('"", at character 1 ', ''),
+                ('"", at character 8 ', 'NORMAL:'),
+                ('"", at character 8 ', 'NORMAL::+VERS-TLS1.3'),
+                ('"%s"..., at character 1 ' % ('X' * 64), 'X' * 5000)):
             with self.subTest(priorities):
                 self.assertRefused(words, priorities)
 

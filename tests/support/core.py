@@ -88,6 +88,14 @@ class Core:
         return Answer(int(status), answer, None if skipped == b'-' else skipped.decode(),
                       [] if bindings == b'-' else bindings.decode().split(','), fingerprint.decode())
 
+    def check(self, path):
+        """What is wrong with a configuration, without the file's name; "good" when nothing is."""
+        a = self.raw('validate', path, b'')
+        sentence = a.body.decode() if a.status == 0 else path + ':good'
+        if not sentence.startswith(path + ':'):
+            raise Wrong('the sentence does not begin with the file: %s' % sentence)
+        return one_line(sentence[len(path) + 1:].lstrip())
+
     def ask(self, phase, config, body, request=None):
         """Asks and checks all that holds for any answer; `request` is the body's, where the caller has it."""
         a = self.raw(phase, config, body)
@@ -97,11 +105,23 @@ class Core:
         return a
 
 
+# What no sentence may hold: it would end a line of the log, move a terminal's cursor, or not be seen at all.
+UNSEEN = re.compile('[\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]')
+
+
+def one_line(text):
+    """The text, which a person must be able to read."""
+    if UNSEEN.search(text):
+        raise Wrong('a sentence holds what nobody sees: %r' % text)
+    return text
+
+
 def check(phase, body, request, a):
     if a.status != 200:
         if a.json.get('kind') != 'Status' or a.json.get('status') != 'Failure' or not a.json.get('message') \
                 or a.json.get('code') != exact.Number(a.status):
             raise Wrong('HTTP %d needs a Status with its code and a message: %s' % (a.status, a.body))
+        one_line(a.json['message'])
         return
     request = request or exact.loads(body)['request']
     if a.json.get('apiVersion') != 'admission.k8s.io/v1' or a.json.get('kind') != 'AdmissionReview':
@@ -134,6 +154,8 @@ def check(phase, body, request, a):
         details, kind = status['details'], request['kind']
         if (details.get('kind'), details.get('group', '')) != (kind['kind'], kind.get('group', '')):
             raise Wrong('the details name another kind: %s' % a.body)
+        for text in [status['message']] + [c[k] for c in a.causes for k in ('field', 'message')]:
+            one_line(text)
     elif 'status' in r:
         raise Wrong('a status where nothing is denied: %s' % a.body)
     warnings = r.get('warnings', [])
@@ -145,6 +167,8 @@ def check(phase, body, request, a):
     audit = r.get('auditAnnotations', {})
     if audit.get('config') != a.fingerprint or audit.get('skipped') != a.skipped:
         raise Wrong('the audit annotations lack the fingerprint or the reason for skipping: %s' % a.body)
+    for text in list(audit.values()) + warnings:
+        one_line(text)
     for k, v in audit.items():
         if not isinstance(v, str) or not re.fullmatch(r'[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?', k):
             raise Wrong('audit annotation %r: %r' % (k, v))

@@ -283,8 +283,8 @@ START_TEST(serving_certificates_are_refused)
 	const struct pki_names *usual = &pki_default_names;
 	check_refused(&ca, &none, 1, NOW, ERR_INVALID, "needs a name");
 	check_refused(&ca, &too_many, 1, NOW, ERR_LIMIT, "101 names");
-	check_refused(&ca, &bad_dns, 1, NOW, ERR_INVALID, "'a_b' is not a DNS name");
-	check_refused(&ca, &bad_ip, 1, NOW, ERR_INVALID, "'a_b' is not an IP address");
+	check_refused(&ca, &bad_dns, 1, NOW, ERR_INVALID, "\"a_b\" is not a DNS name");
+	check_refused(&ca, &bad_ip, 1, NOW, ERR_INVALID, "\"a_b\" is not an IP address");
 	check_refused(&ca, usual, 0, NOW, ERR_INVALID, "1 to 3650");
 	check_refused(&ca, usual, 3651, NOW, ERR_INVALID, "1 to 3650");
 	check_refused(&ca, usual, 1, ca.not_after + 1, ERR_INVALID, "expired at");
