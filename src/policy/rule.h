@@ -32,8 +32,9 @@ struct rule_list {
 
 /* Objects that a rule reads, beside workloads and those of its `kinds`: what the API server must be told to send. */
 struct rule_resource {
-	const char *group, *resource; /* the plural; "*": all of the group. group is NULL behind the last */
-	bool cluster;                 /* they live in no namespace */
+	const char *group, *kind;
+	const char *resource; /* the plural; "*": all of the group. group is NULL behind the last */
+	bool cluster;         /* they live in no namespace */
 };
 
 struct rule {

@@ -363,8 +363,11 @@ static bool is_plain_pattern(struct str pattern)
 #define PLAIN_PATTERN "a path such as /zerotouch/*/shared/**, with ** only at its end"
 
 static const struct rule_resource resources[] = {
-	{GROUP, "externalsecrets", false}, {GROUP, "pushsecrets", false}, {GROUP, "clusterexternalsecrets", true},
-	{GROUP, "clusterpushsecrets", true}, {NULL, NULL, false},
+	{GROUP, "ExternalSecret", "externalsecrets", false},
+	{GROUP, "PushSecret", "pushsecrets", false},
+	{GROUP, "ClusterExternalSecret", "clusterexternalsecrets", true},
+	{GROUP, "ClusterPushSecret", "clusterpushsecrets", true},
+	{NULL, NULL, NULL, false},
 };
 
 const struct rule rule_external_secret_path = {

@@ -13,6 +13,7 @@ enum { IMAGES, ALLOWED_IMAGES };
 
 /* The platform's own group, whose WebService asks by a field. */
 #define PLATFORM_GROUP "platform.bizmatters.io"
+#define WEB_SERVICE "WebService"
 
 #define INSTEAD \
 	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it " \
@@ -150,7 +151,7 @@ static void check(const struct rule_context *context, struct violations *found)
 			      "found kind %.*s of %.*s, an in-cluster database; expected none: " INSTEAD "%.*s/bindings: db",
 			      STR_ARG(request->kind), STR_ARG(request->group), STR_ARG(prefix));
 	const struct json *database = json_path(context->object, "spec", "databaseName", NULL);
-	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, "WebService") &&
+	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, WEB_SERVICE) &&
 	    !json_is_empty(database))
 		violation_add(found, STR("spec.databaseName"), STR("databaseName"),
 			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD
@@ -162,7 +163,9 @@ static void check(const struct rule_context *context, struct violations *found)
 	check_containers(context, context->workload->init_containers, "initContainers", true, found);
 }
 
-static const struct rule_resource resources[] = {{PLATFORM_GROUP, "*", false}, {NULL, NULL, false}};
+static const struct rule_resource resources[] = {
+	{PLATFORM_GROUP, WEB_SERVICE, "*", false}, {NULL, NULL, NULL, false},
+};
 
 const struct rule rule_no_in_cluster_database = {
 	.id = "no-in-cluster-database",

@@ -51,7 +51,7 @@ static void check(const struct rule_context *context, struct violations *found)
 		      text_quote_name(context->name).text);
 }
 
-static const struct rule_resource resources[] = {{"", "secrets", false}, {NULL, NULL, false}};
+static const struct rule_resource resources[] = {{"", "Secret", "secrets", false}, {NULL, NULL, NULL, false}};
 
 const struct rule rule_reserved_secret = {
 	.id = "reserved-secret",

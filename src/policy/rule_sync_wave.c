@@ -53,7 +53,7 @@ static void check(const struct rule_context *context, struct violations *found)
 }
 
 static const struct rule_resource resources[] = {
-	{"external-secrets.io", "externalsecrets", false}, {NULL, NULL, false},
+	{"external-secrets.io", "ExternalSecret", "externalsecrets", false}, {NULL, NULL, NULL, false},
 };
 
 const struct rule rule_sync_wave = {

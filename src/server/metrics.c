@@ -1,6 +1,8 @@
 #include "server/metrics.h"
 
 #include "base/limits.h"
+#include "kube/workload.h"
+#include "policy/rule.h"
 #include "server/process.h"
 
 #include <pthread.h>
@@ -21,17 +23,16 @@ static const char *const outcome_names[OUTCOME_COUNT] = {
 	[OUTCOME_SKIPPED] = "skipped", [OUTCOME_ERROR] = "error",
 };
 
+/* What has no name of its own. */
+#define OTHER "other"
+
 /* The last of each stands for all others. */
-static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT", "other"};
-static const char *const kinds[] = {
-	"CronJob", "DaemonSet", "Deployment", "DragonflyInstance", "ExternalSecret", "Job", "Pod", "PostgresInstance",
-	"ReplicaSet", "Rollout", "ScaledObject", "Secret", "StatefulSet", "WebService", "other",
-};
+static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT", OTHER};
 static const unsigned codes[] = {200, 400, 404, 405, 408, 411, 413, 415, 500, 503, 0};
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define OPERATIONS LENGTH(operations)
-#define KINDS LENGTH(kinds)
+#define KINDS (LIMIT_METRIC_KINDS + 1)
 #define CODES LENGTH(codes)
 
 /* Upper bounds of the histogram's buckets in nanoseconds: 50 microseconds to 5 seconds. */
@@ -58,7 +59,9 @@ struct binding_counter {
 struct metrics {
 	pthread_mutex_t lock; /* over all that follows */
 	time_t started;
-	uint64_t requests[PHASES][OPERATIONS][KINDS][OUTCOME_COUNT][2];
+	char kinds[LIMIT_METRIC_KINDS][NAME_MAX_LENGTH + 1];
+	size_t kind_count;
+	uint64_t requests[PHASES][OPERATIONS][KINDS][OUTCOME_COUNT][2]; /* the last kind: all others */
 	uint64_t buckets[BOUNDS + 1];
 	uint64_t nanoseconds;
 	struct named_counters violations, skipped;
@@ -115,13 +118,21 @@ void metrics_free(struct metrics *m)
 	free(m);
 }
 
-/* The place of `name`; that of the last one when it is none of them. */
-static size_t place(const char *const *names, size_t count, struct str name)
+static size_t find_operation(struct str name)
 {
-	for (size_t i = 0; i + 1 < count; i++)
-		if (str_eqz(name, names[i]))
+	size_t i = 0;
+	while (i < OPERATIONS - 1 && !str_eqz(name, operations[i]))
+		i++;
+	return i;
+}
+
+/* The place of a kind that is counted by name; the last one for all others. */
+static size_t find_kind(const struct metrics *m, struct str name)
+{
+	for (size_t i = 0; i < m->kind_count; i++)
+		if (str_eqz(name, m->kinds[i]))
 			return i;
-	return count - 1;
+	return KINDS - 1;
 }
 
 static void count_named(struct named_counters *counters, const char *name, size_t column)
@@ -132,7 +143,7 @@ static void count_named(struct named_counters *counters, const char *name, size_
 	if (i == counters->used) {
 		if (i == LIMIT_METRIC_NAMES) {
 			i--;
-			counters->items[i].name = "other";
+			counters->items[i].name = OTHER;
 		} else {
 			counters->items[i].name = name;
 			counters->used++;
@@ -162,12 +173,12 @@ static void count_bindings(struct metrics *m, const struct decision *d)
 
 void metrics_admission(struct metrics *m, enum phase phase, const struct decision *d, uint64_t nanoseconds)
 {
-	size_t operation = place(operations, OPERATIONS, d->operation), kind = place(kinds, KINDS, d->kind), bucket = 0;
+	size_t operation = find_operation(d->operation), bucket = 0;
 	enum outcome outcome = outcome_of(d);
 	while (bucket < BOUNDS && nanoseconds > bounds[bucket])
 		bucket++;
 	pthread_mutex_lock(&m->lock);
-	m->requests[phase][operation][kind][outcome][d->dry_run]++;
+	m->requests[phase][operation][find_kind(m, d->kind)][outcome][d->dry_run]++;
 	m->buckets[bucket]++;
 	m->nanoseconds += nanoseconds;
 	for (size_t i = 0; i < d->finding_count; i++)
@@ -205,12 +216,47 @@ static void copy_name(struct str name, char out[NAME_MAX_LENGTH + 1])
 	out[kept.n] = '\0';
 }
 
+/* May a series have this name? Not what would be cut, and not the name of what has none. */
+static bool is_name(struct str name)
+{
+	return name.n > 0 && name.n <= NAME_MAX_LENGTH && !str_eqz(name, OTHER);
+}
+
+static void add_kind(struct metrics *m, struct str name)
+{
+	bool glob = str_is_glob(name);
+	if (is_name(name) && !glob && m->kind_count < LIMIT_METRIC_KINDS && find_kind(m, name) == KINDS - 1)
+		copy_name(name, m->kinds[m->kind_count++]);
+}
+
+static void add_binding(struct metrics *m, struct str name)
+{
+	if (is_name(name) && m->binding_count < LIMIT_METRIC_BINDINGS && find_binding(m, name) == NULL)
+		copy_name(name, m->bindings[m->binding_count++].name);
+}
+
+/* The kinds that connhook mutates, and those that its rules look at. */
+static void add_kinds(struct metrics *m, const struct config *config)
+{
+	for (size_t i = 0; i < workload_kind_count; i++)
+		add_kind(m, str_of(workload_kinds[i].kind));
+	for (enum rule_id id = 0; id < RULE_COUNT; id++) {
+		const struct rule_config *rule = &config->rules[id];
+		if (rule->mode == MODE_OFF)
+			continue;
+		for (const struct rule_resource *r = rules[id]->resources; r != NULL && r->group != NULL; r++)
+			add_kind(m, str_of(r->kind));
+		for (size_t i = 0; i < rule->kind_count; i++)
+			add_kind(m, rule->kinds[i].kind);
+	}
+}
+
 void metrics_configuration(struct metrics *m, const struct config *config, time_t when)
 {
 	pthread_mutex_lock(&m->lock);
-	for (size_t i = 0; i < config->binding_count && m->binding_count < LIMIT_METRIC_BINDINGS; i++)
-		if (find_binding(m, config->bindings[i].name) == NULL)
-			copy_name(config->bindings[i].name, m->bindings[m->binding_count++].name);
+	add_kinds(m, config);
+	for (size_t i = 0; i < config->binding_count; i++)
+		add_binding(m, config->bindings[i].name);
 	copy_name(config->fingerprint, m->fingerprint);
 	m->configured = when;
 	pthread_mutex_unlock(&m->lock);
@@ -281,10 +327,10 @@ static void write_requests(const struct metrics *m, struct buf *out)
 		size_t dry = i % 2, outcome = i / 2 % OUTCOME_COUNT, kind = i / 2 / OUTCOME_COUNT % KINDS;
 		size_t operation = i / 2 / OUTCOME_COUNT / KINDS % OPERATIONS;
 		size_t phase = i / 2 / OUTCOME_COUNT / KINDS / OPERATIONS;
-		buf_fmt(out,
-			PREFIX "%s{webhook=\"%s\",operation=\"%s\",kind=\"%s\",decision=\"%s\",dry_run=\"%s\"} %llu\n",
-			name, phase_names[phase], operations[operation], kinds[kind], outcome_names[outcome],
-			dry ? "true" : "false", (unsigned long long)count[i]);
+		buf_fmt(out, PREFIX "%s{webhook=\"%s\",operation=\"%s\",", name, phase_names[phase], operations[operation]);
+		label(out, "kind", kind < m->kind_count ? m->kinds[kind] : OTHER);
+		buf_fmt(out, ",decision=\"%s\",dry_run=\"%s\"} %llu\n", outcome_names[outcome], dry ? "true" : "false",
+			(unsigned long long)count[i]);
 	}
 }
 
@@ -317,7 +363,7 @@ static void write_policy(const struct metrics *m, struct buf *out)
 	for (size_t i = 0; i < m->binding_count; i++)
 		sample(out, "injected_total", "binding", m->bindings[i].name, m->bindings[i].count);
 	if (m->other_bindings > 0)
-		sample(out, "injected_total", "binding", "other", m->other_bindings);
+		sample(out, "injected_total", "binding", OTHER, m->other_bindings);
 	head(out, "skipped_total", "counter", "Requests that were let through unchanged, by reason.");
 	for (size_t i = 0; i < m->skipped.used; i++)
 		sample(out, "skipped_total", "reason", m->skipped.items[i].name, m->skipped.items[i].counts[0]);
@@ -331,7 +377,7 @@ static void write_http(const struct metrics *m, struct buf *out)
 			buf_fmt(out, PREFIX "http_responses_total{code=\"%u\"} %llu\n", codes[i],
 				(unsigned long long)m->responses[i]);
 		else if (m->responses[i] > 0)
-			sample(out, "http_responses_total", "code", "other", m->responses[i]);
+			sample(out, "http_responses_total", "code", OTHER, m->responses[i]);
 	}
 	single(out, "connections", "Open connections on the admission listener.", m->connections);
 }

@@ -37,7 +37,10 @@ void metrics_response(struct metrics *m, unsigned status);
 /* A connection more (+1) or less (-1) on the admission listener. */
 void metrics_connection(struct metrics *m, int change);
 
-/* A configuration is in use from `when` on: the first LIMIT_METRIC_BINDINGS of its bindings are counted by name. */
+/*
+ * A configuration is in use from `when` on. Its bindings, workloads and the kinds that its rules look at are counted by
+ * name from now on, LIMIT_METRIC_BINDINGS and LIMIT_METRIC_KINDS of them; all others as "other".
+ */
 void metrics_configuration(struct metrics *m, const struct config *config, time_t when);
 
 /* The last attempt to read the configuration anew was good, or was not. */

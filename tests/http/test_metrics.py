@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""/metrics: the format, and that it counts what was sent."""
+"""/metrics: the format, that it counts what was sent, what documentation says of it, and that nobody makes it grow."""
+import itertools
 import json
+import os
 import re
 import unittest
 
 import harness
 from harness import BODY, Server, exchange, review
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JSON_TYPE = {'Content-Type': 'application/json'}
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
@@ -144,6 +147,99 @@ class Metrics(unittest.TestCase):
         started = self.value(samples, 'process_start_time_seconds')
         self.assertEqual(self.value(samples, 'connhook_config_last_reload_success_timestamp_seconds'), started)
         self.assertGreater(self.value(samples, 'connhook_tls_certificate_not_after_timestamp_seconds'), started + 86400)
+
+
+class Documented(unittest.TestCase):
+    """The table in docs/server.md: every name and every label that is exported, and no other."""
+
+    def table(self):
+        with open(os.path.join(ROOT, 'docs', 'server.md'), encoding='utf-8') as f:
+            rows = re.findall(r'^\| `((?:connhook|process)_\w+)(?:\{([\w,]+)\})?` \|', f.read(), re.M)
+        self.assertEqual(len(rows), len({name for name, _ in rows}), 'a metric stands twice')
+        return {name: set(labels.split(',')) - {''} for name, labels in rows}
+
+    def test_table(self):
+        found = {}
+        with Server() as server:
+            for path, obj in (('/mutate', None), ('/validate', harness.DATABASE), ('/mutate', harness.DATABASE)):
+                server.post(path, json.dumps(review(obj)).encode())
+            samples, types = parse(server.get('/metrics')[2].decode())
+        for name, labels in samples:
+            base = re.sub(r'_(bucket|sum|count)$', '', name) if name not in types else name
+            found.setdefault(base, set()).update(key for key, _ in labels if key != 'le')
+        self.assertEqual(found, self.table())
+        self.assertEqual(set(types), set(found), 'a HELP without a sample')
+
+
+class Bounded(unittest.TestCase):
+    """Whatever tenants, and clients that are no API server, put into a request: no series is added."""
+
+    def reviews(self, salt):
+        """Hostile reviews; those of another salt differ in every value that a client chooses, but not in their kind."""
+        kinds = ['Deployment', 'PostgresInstance', 'Secret', 'Kind%s', 'kind"%s\n', 'k' * 300 + '%s']
+        operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT', 'OP%s', 'create']
+        words = ['n-%s', '\u00fc%s\u0000', 'x{%s="1"} 7\n# EOF', '%s' * 200]
+        bindings = ['db', 'b%s', 'db,b%s', 'db=i-%s', '', ',%s,']
+        phases = itertools.cycle(['/mutate', '/validate', '/mutate?timeout=%ss', '/validate?a%s=b'])
+        product = itertools.product(kinds, operations, words, bindings)
+        for number, (kind, operation, word, binding) in enumerate(product):
+            def salted(text, number=number):
+                return text.replace('%s', '%s%d' % (salt, number))
+            obj = json.loads(json.dumps(harness.DEPLOYMENT))
+            obj['metadata'].update(name=salted(word), namespace=salted(word), annotations={
+                'inject.zerotouch.io/bindings': salted(binding), 'inject.zerotouch.io/' + salted('a%s'): salted(word)})
+            obj['kind'] = salted(kind)
+            group = salted('g%s.example') if number % 3 else 'apps'
+            sent = review(obj, uid=salted('u%s'), operation=salted(operation), dryRun=number % 2 == 0,
+                          kind={'group': group, 'version': salted('v%s'), 'kind': salted(kind)},
+                          subResource=salted('s%s') if number % 7 == 0 else '', namespace=salted(word),
+                          userInfo={'username': salted(word), 'groups': [salted(word)]},
+                          oldObject=obj if operation != 'CREATE' else None)
+            yield 'POST', salted(next(phases)), json.dumps(sent).encode()
+
+    def others(self, salt):
+        """Requests that are no reviews."""
+        for number in range(100):
+            word = '%s%d' % (salt, number)
+            yield 'POST', '/' + word, BODY
+            yield 'POST', '/mutate/' + word, BODY
+            yield 'M' + word.upper(), '/mutate', b''
+            yield 'POST', '/mutate', ('{"kind": "%s"}' % word).encode()
+            yield 'POST', '/validate', json.dumps({'apiVersion': word, 'kind': word, 'request': {}}).encode()
+
+    def series(self, server):
+        status, _, body = server.get('/metrics')
+        self.assertEqual(status, 200)
+        return set(parse(body.decode())[0]), len(body)
+
+    def send(self, server, salt):
+        client, sent = server.client(), 0
+        for method, path, body in itertools.chain(self.reviews(salt), self.others(salt)):
+            status, headers, _ = exchange(client, method, path, body, JSON_TYPE)
+            self.assertIn(status, (200, 400, 404, 405))
+            sent += 1
+        client.close()
+        return sent
+
+    def test_hostile_requests(self):
+        limit = re.search(r'^#define LIMIT_METRICS \((\d+) \* MIB\)', self.read('src/base/limits.h'), re.M)
+        most = re.search(r'at most ([\d,]+) series', self.read('docs/server.md'))
+        with Server('--threads', '1') as server:
+            sent = self.send(server, 'a')
+            first, _ = self.series(server)
+            sent += self.send(server, 'b')
+            second, size = self.series(server)
+            self.assertGreater(sent, 2 * 1000)
+            self.assertEqual(sorted(second - first), [])
+            self.assertLessEqual(len(second), int(most.group(1).replace(',', '')))
+            self.assertLess(size, int(limit.group(1)) << 20)
+            for word in ('EOF', 'OP', 'Kind', 'kkk', 'example', 'tenant'):
+                self.assertNotIn(word, repr(sorted(second)))
+            print('%d hostile requests: %d series, %d bytes' % (sent, len(second), size))
+
+    def read(self, path):
+        with open(os.path.join(ROOT, path), encoding='utf-8') as f:
+            return f.read()
 
 
 if __name__ == '__main__':

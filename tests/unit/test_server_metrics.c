@@ -2,6 +2,8 @@
 #include "server/metrics.h"
 
 #include "base/limits.h"
+#include "kube/workload.h"
+#include "policy/rule.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -48,6 +50,16 @@ static size_t count_of(const char *part)
 	return n;
 }
 
+/* The shipped configuration is in use. */
+static void use_profile(const char *name)
+{
+	struct config *config;
+	struct error err;
+	ck_assert_int_eq(config_load(config_profile(str_of(name)), name, &config, &err), 0);
+	metrics_configuration(m, config, 1);
+	config_free(config);
+}
+
 static struct decision decision_of(const char *operation, const char *kind)
 {
 	return (struct decision){.http_status = 200, .allowed = true, .operation = str_of(operation), .kind = str_of(kind)};
@@ -71,6 +83,7 @@ END_TEST
 
 START_TEST(requests)
 {
+	use_profile("managed");
 	struct decision d = decision_of("UPDATE", "StatefulSet");
 	d.dry_run = true;
 	metrics_admission(m, PHASE_VALIDATE, &d, 1);
@@ -96,6 +109,70 @@ START_TEST(unknown_kinds_and_operations_are_one_series)
 	assert_line("connhook_admission_requests_total{webhook=\"mutate\",operation=\"other\",kind=\"other\","
 		"decision=\"allowed\",dry_run=\"false\"} 6");
 	ck_assert_uint_eq(count_of("\nconnhook_admission_requests_total{"), 1);
+}
+END_TEST
+
+static void count_kind(const char *kind)
+{
+	struct decision d = decision_of("CREATE", kind);
+	metrics_admission(m, PHASE_VALIDATE, &d, 1);
+}
+
+static void assert_kind(const char *kind, unsigned count)
+{
+	char line[256];
+	ck_assert_int_gt(snprintf(line, sizeof line, "connhook_admission_requests_total{webhook=\"validate\","
+		"operation=\"CREATE\",kind=\"%s\",decision=\"allowed\",dry_run=\"false\"} %u", kind, count), 0);
+	assert_line(line);
+}
+
+START_TEST(kinds_have_their_names_from_the_tables)
+{
+	use_profile("in-cluster");
+	for (size_t i = 0; i < workload_kind_count; i++) {
+		count_kind(workload_kinds[i].kind);
+		assert_kind(workload_kinds[i].kind, 1);
+	}
+	/* Of a claim, of a rule's own resources, of a rule that is off, of a glob. */
+	static const char *const words[] = {"DragonflyInstance", "ClusterPushSecret", "TidbCluster", "*"};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		count_kind(words[i]);
+	assert_kind("DragonflyInstance", 1);
+	assert_kind("ClusterPushSecret", 1);
+	assert_kind("other", 2);
+	use_profile("managed");
+	count_kind("TidbCluster");
+	count_kind("DragonflyInstance");
+	assert_kind("TidbCluster", 1);
+	assert_kind("DragonflyInstance", 2);
+}
+END_TEST
+
+/* A configuration whose one rule looks at `count` kinds. */
+static struct config config_of(const struct group_kind *kinds, size_t count)
+{
+	struct config config = {.fingerprint = STR("x")};
+	config.rules[RULE_SYNC_WAVE] = (struct rule_config){.mode = MODE_WARN, .kinds = kinds, .kind_count = count};
+	return config;
+}
+
+START_TEST(odd_kinds)
+{
+	static const char longest[] = "K23456789012345678901234567890123456789012345678901234567890123";
+	static const char too_long[] = "K234567890123456789012345678901234567890123456789012345678901234";
+	const struct group_kind kinds[] = {
+		{.kind = STR("other")}, {.kind = STR("")}, {.kind = STR("Twice")}, {.kind = STR("Twice")},
+		{.kind = STR(longest)}, {.kind = STR(too_long)},
+	};
+	const struct config config = config_of(kinds, sizeof kinds / sizeof *kinds);
+	for (int i = 0; i < 2; i++)
+		metrics_configuration(m, &config, 1);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		count_kind(kinds[i].kind.p);
+	assert_kind("other", 3);
+	assert_kind("Twice", 2);
+	assert_kind(longest, 1);
+	ck_assert_uint_eq(count_of("\nconnhook_admission_requests_total{"), 3);
 }
 END_TEST
 
@@ -189,6 +266,107 @@ START_TEST(bindings)
 }
 END_TEST
 
+/* Its series must not be that of all others. */
+START_TEST(a_binding_named_other)
+{
+	const struct binding other = {.name = STR("other")};
+	const struct config config = {.fingerprint = STR("x"), .bindings = &other, .binding_count = 1};
+	struct decision d = decision_of("CREATE", "Job");
+	struct str used[] = {STR("other"), STR("gone")};
+	d.patched = true;
+	d.bindings = used;
+	d.binding_count = 2;
+	metrics_configuration(m, &config, 1);
+	metrics_admission(m, PHASE_MUTATE, &d, 1);
+	assert_line("connhook_injected_total{binding=\"other\"} 2");
+	ck_assert_uint_eq(count_of("\nconnhook_injected_total{"), 1);
+}
+END_TEST
+
+#define DIGITS_MAX 20 /* of a counter */
+
+/* As long as names can be, of characters that take two each. */
+static struct str worst_name(char out[64], size_t number)
+{
+	memset(out, '"', 63);
+	ck_assert_int_eq(snprintf(out, 5, "%04zu", number), 4);
+	out[4] = '"';
+	out[63] = '\0';
+	return str_of(out);
+}
+
+static void count_everything(const struct decision *like)
+{
+	static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT", "x"};
+	struct decision d = *like;
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+		for (int way = 0; way < 2 * 2 * OUTCOME_COUNT; way++) {
+			d.operation = str_of(operations[i]);
+			d.dry_run = way % 2;
+			d.http_status = way / 4 == OUTCOME_ERROR ? 400 : 200;
+			d.allowed = way / 4 != OUTCOME_DENIED;
+			d.patched = way / 4 == OUTCOME_PATCHED;
+			d.skipped = way / 4 == OUTCOME_SKIPPED ? "reason" : NULL;
+			metrics_admission(m, way / 2 % 2 ? PHASE_VALIDATE : PHASE_MUTATE, &d, UINT64_MAX / 100000);
+		}
+}
+
+/* docs/server.md says how many series there can be, and LIMIT_METRICS holds their text. */
+START_TEST(every_series_there_can_be)
+{
+	static char names[LIMIT_METRIC_BINDINGS + 1][64], rules_and_reasons[LIMIT_METRIC_NAMES + 1][64];
+	static struct group_kind kinds[LIMIT_METRIC_KINDS + 1];
+	static struct binding configured[LIMIT_METRIC_BINDINGS + 1];
+	for (size_t i = 0; i <= LIMIT_METRIC_BINDINGS; i++)
+		configured[i].name = worst_name(names[i], i);
+	for (size_t i = 0; i <= LIMIT_METRIC_KINDS; i++)
+		kinds[i].kind = worst_name(names[i], i);
+	struct config config = config_of(kinds, sizeof kinds / sizeof *kinds);
+	config.bindings = configured;
+	config.binding_count = sizeof configured / sizeof *configured;
+	metrics_configuration(m, &config, INT32_MAX);
+	struct str gone = STR("gone");
+	struct decision d = decision_of("CREATE", "no kind that has a name");
+	d.bindings = &gone;
+	d.binding_count = 1;
+	count_everything(&d);
+	for (size_t i = 0; i < workload_kind_count; i++) {
+		d.kind = str_of(workload_kinds[i].kind);
+		count_everything(&d);
+	}
+	d.kind = STR("ExternalSecret"); /* what the rule looks at without being told */
+	count_everything(&d);
+	for (size_t i = 0; i <= LIMIT_METRIC_KINDS; i++) {
+		d.kind = kinds[i].kind;
+		count_everything(&d);
+	}
+	for (size_t i = 0; i <= LIMIT_METRIC_NAMES; i++) {
+		ck_assert_int_gt(snprintf(rules_and_reasons[i], 64, "as-long-as-no-rule-and-no-reason-is-%zu", i), 0);
+		const struct finding findings[] = {
+			{.rule = rules_and_reasons[i], .mode = MODE_OFF},
+			{.rule = rules_and_reasons[i], .mode = MODE_WARN},
+			{.rule = rules_and_reasons[i], .mode = MODE_ENFORCE},
+			{.rule = rules_and_reasons[i], .mode = MODE_WARN, .audited = true},
+		};
+		d = decision_of("CREATE", "Job");
+		d.skipped = rules_and_reasons[i];
+		d.findings = findings;
+		d.finding_count = sizeof findings / sizeof *findings;
+		metrics_admission(m, PHASE_MUTATE, &d, 1);
+	}
+	for (unsigned status = 200; status < 600; status++)
+		metrics_response(m, status);
+	size_t series = count_of("\n") - count_of("\n# ") - 1;
+	ck_assert_uint_eq(count_of("\nconnhook_admission_requests_total{"), 2 * 5 * (LIMIT_METRIC_KINDS + 1) * 5 * 2);
+	ck_assert_uint_eq(count_of("\nconnhook_injected_total{"), LIMIT_METRIC_BINDINGS + 1);
+	ck_assert_uint_eq(count_of("\nconnhook_rule_violations_total{"), LIMIT_METRIC_NAMES * 4);
+	ck_assert_uint_eq(count_of("\nconnhook_skipped_total{"), LIMIT_METRIC_NAMES);
+	ck_assert_uint_eq(count_of("\nconnhook_http_responses_total{"), 11);
+	ck_assert_uint_le(text.n + series * DIGITS_MAX, LIMIT_METRICS);
+	printf("%zu series, %zu bytes, of %lu\n", series, text.n, LIMIT_METRICS);
+}
+END_TEST
+
 START_TEST(label_values_are_escaped)
 {
 	const struct binding evil = {.name = STR("a\"b\\c\nd")};
@@ -228,10 +406,14 @@ int main(void)
 	tcase_add_test(cases, outcomes);
 	tcase_add_test(cases, requests);
 	tcase_add_test(cases, unknown_kinds_and_operations_are_one_series);
+	tcase_add_test(cases, kinds_have_their_names_from_the_tables);
+	tcase_add_test(cases, odd_kinds);
 	tcase_add_test(cases, duration);
 	tcase_add_test(cases, findings_and_skips);
 	tcase_add_test(cases, names_beyond_the_limit_share_one_series);
 	tcase_add_test(cases, bindings);
+	tcase_add_test(cases, a_binding_named_other);
+	tcase_add_test(cases, every_series_there_can_be);
 	tcase_add_test(cases, label_values_are_escaped);
 	tcase_add_test(cases, http);
 	suite_add_tcase(suite, cases);
