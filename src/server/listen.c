@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,7 +120,12 @@ int listen_open(const struct listen_address *address, int *fd, struct error *err
 	int s = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s < 0)
 		return refuse(address, errno, err);
+	/*
+	 * Connections inherit TCP_NODELAY. GnuTLS writes its part of a handshake in pieces: each second one would wait for
+	 * the client's acknowledgement, which comes after 40 ms.
+	 */
 	bool ready = setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+		     setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
 		     (family != AF_INET6 || setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
 		     bind(s, (const struct sockaddr *)&address->storage, address->length) == 0 &&
 		     listen(s, LIMIT_BACKLOG) == 0;

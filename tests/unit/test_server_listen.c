@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,26 @@ START_TEST(opens_and_names)
 }
 END_TEST
 
+START_TEST(connections_send_without_delay)
+{
+	struct listen_address any = address_of("127.0.0.1:0");
+	struct error err = {{0}};
+	struct sockaddr_storage bound = {0};
+	socklen_t length = sizeof bound, size = sizeof(int);
+	int fd = -1, without_delay = 0, client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(listen_open(&any, &fd, &err), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&bound, &length), 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&bound, length), 0);
+	int accepted = accept(fd, NULL, NULL);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &without_delay, &size), 0);
+	ck_assert_int_ne(without_delay, 0);
+	close(accepted);
+	close(client);
+	listen_close(&fd);
+}
+END_TEST
+
 START_TEST(addresses_of_others)
 {
 	struct listen_address foreign = address_of("192.0.2.1:0");
@@ -117,6 +138,7 @@ int main(void)
 	tcase_add_loop_test(cases, parses, 0, sizeof good / sizeof *good);
 	tcase_add_loop_test(cases, refuses, 0, sizeof bad / sizeof *bad);
 	tcase_add_test(cases, opens_and_names);
+	tcase_add_test(cases, connections_send_without_delay);
 	tcase_add_test(cases, addresses_of_others);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
