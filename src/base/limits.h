@@ -43,6 +43,8 @@
 #define LIMIT_CERTIFICATES 256        /* certificates in one file: more than a system's bundle of CAs has */
 #define LIMIT_CERTIFICATE_NAMES 100   /* DNS names and addresses of a certificate that is made */
 #define LIMIT_CERTIFICATE_DAYS 3650   /* days that a certificate that is made is valid */
+#define LIMIT_CLIENT_NAMES 64         /* names of clients that are let in */
+#define LIMIT_CLIENT_NAME 253         /* one of them: the longest DNS name */
 
 /* server */
 #define LIMIT_THREADS 16                  /* threads that answer requests */
@@ -73,5 +75,7 @@
 #define RELOAD_QUIET_MILLISECONDS 100     /* from a noticed change until the files are read */
 #define ACCEPT_MILLISECONDS 100           /* until the next try, when the system is out of descriptors */
 #define SWEEP_MILLISECONDS 50             /* between two looks at all connections of a thread */
+#define TICKET_SECONDS 3600               /* in which a TLS session may be resumed */
+#define EXPIRY_WARNING_DAYS 30            /* before a certificate ends */
 
 #endif

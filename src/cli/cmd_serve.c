@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +21,9 @@ static const char help[] =
 	"      --tls-cert FILE           the serving certificate, or a chain, leaf first (PEM)\n"
 	"      --tls-key FILE            its key (PEM)\n"
 	"      --self-signed DIR         use the certificates in DIR; make them if there are none\n"
+	"      --client-ca FILE          demand a certificate of clients, signed by a CA in FILE (PEM)\n"
+	"      --client-name NAME        with --client-ca: let in only clients of that name, the common\n"
+	"                                name or a DNS name of their certificate; may be repeated\n"
 	"      --tls-priorities STRING   versions and ciphers, as GnuTLS writes them; default: TLS 1.3 and\n"
 	"                                1.2 with forward secrecy. Nothing below TLS 1.2\n"
 	"      --listen ADDR:PORT        POST /mutate and /validate, HTTPS; default 0.0.0.0:8443.\n"
@@ -36,7 +40,7 @@ static const char help[] =
 	"  -h, --help                    print this\n"
 	"\n"
 	"SIGTERM and SIGINT end it: requests that have begun are answered. SIGHUP reads configuration\n"
-	"and certificate anew; so does a change of their files. A bad one is logged, and the old one stays.\n"
+	"and certificates anew; so does a change of their files. A bad one is logged, and the old one stays.\n"
 	"The log goes to standard error.\n";
 
 enum {
@@ -44,6 +48,8 @@ enum {
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
 	OPTION_SELF_SIGNED,
+	OPTION_CLIENT_CA,
+	OPTION_CLIENT_NAME,
 	OPTION_TLS_PRIORITIES,
 	OPTION_LISTEN,
 	OPTION_ADMIN_LISTEN,
@@ -59,6 +65,8 @@ static const struct option long_options[] = {
 	{"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
 	{"tls-key", required_argument, NULL, OPTION_TLS_KEY},
 	{"self-signed", required_argument, NULL, OPTION_SELF_SIGNED},
+	{"client-ca", required_argument, NULL, OPTION_CLIENT_CA},
+	{"client-name", required_argument, NULL, OPTION_CLIENT_NAME},
 	{"tls-priorities", required_argument, NULL, OPTION_TLS_PRIORITIES},
 	{"listen", required_argument, NULL, OPTION_LISTEN},
 	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
@@ -73,7 +81,9 @@ static const struct option long_options[] = {
 
 /* The command line. */
 struct wish {
-	const char *config, *tls_cert, *tls_key, *self_signed;
+	const char *config, *tls_cert, *tls_key, *self_signed, *client_ca;
+	struct str client_names[LIMIT_CLIENT_NAMES];
+	size_t client_name_count;
 	struct server_options options;
 	bool help;
 };
@@ -108,6 +118,18 @@ static int parse_priorities(const char *text, const char **out)
 	return EXIT_OK;
 }
 
+static int parse_client_name(const char *text, struct wish *out)
+{
+	struct str name = str_of(text);
+	if (name.n == 0 || name.n > LIMIT_CLIENT_NAME)
+		return cli_fail("--client-name: %s is not a name of 1 to %d characters", text_quote(name).text,
+				LIMIT_CLIENT_NAME);
+	if (out->client_name_count == LIMIT_CLIENT_NAMES)
+		return cli_fail("--client-name: more than %d names", LIMIT_CLIENT_NAMES);
+	out->client_names[out->client_name_count++] = name;
+	return EXIT_OK;
+}
+
 static int parse_option(int c, char **argv, struct wish *out)
 {
 	struct server_options *o = &out->options;
@@ -127,6 +149,11 @@ static int parse_option(int c, char **argv, struct wish *out)
 	case OPTION_SELF_SIGNED:
 		out->self_signed = optarg;
 		return EXIT_OK;
+	case OPTION_CLIENT_CA:
+		out->client_ca = optarg;
+		return EXIT_OK;
+	case OPTION_CLIENT_NAME:
+		return parse_client_name(optarg, out);
 	case OPTION_TLS_PRIORITIES:
 		return parse_priorities(optarg, &o->tls_priorities);
 	case OPTION_LISTEN:
@@ -163,6 +190,8 @@ static int check_wish(const struct wish *wish)
 		return cli_fail("--tls-key needs --tls-cert FILE as well");
 	if (wish->self_signed == NULL && wish->tls_key == NULL)
 		return cli_fail("--tls-cert needs --tls-key FILE as well");
+	if (wish->client_name_count > 0 && wish->client_ca == NULL)
+		return cli_fail("--client-name needs --client-ca FILE, which says who signs the names");
 	return EXIT_OK;
 }
 
@@ -195,11 +224,13 @@ static int join_path(struct arena *arena, const char *dir, const char *name, con
 	return 0;
 }
 
-/* --self-signed: sees to it that there are certificates, and points the wish at them. */
-static int use_self_signed(struct wish *wish, struct arena *arena, struct error *err)
+/* --self-signed: sees to it that there are certificates, and points the wish at them; *ca becomes their CA's file. */
+static int use_self_signed(struct wish *wish, struct arena *arena, const char **ca, struct error *err)
 {
 	enum pki_ensured ensured;
 	int code = pki_ensure(wish->self_signed, NULL, PKI_DEFAULT_DAYS, time(NULL), &ensured, err);
+	if (code == 0)
+		code = join_path(arena, wish->self_signed, PKI_CA_CERT, ca, err);
 	if (code == 0)
 		code = join_path(arena, wish->self_signed, PKI_TLS_CERT, &wish->tls_cert, err);
 	if (code == 0)
@@ -214,47 +245,31 @@ static int use_self_signed(struct wish *wish, struct arena *arena, struct error 
 	return 0;
 }
 
-/* A certificate that the API server will not accept is no reason not to begin: it may be replaced. */
-static void warn_of_dates(const struct wish *wish, const struct pki_pair *pair)
-{
-	struct error err;
-	struct log_line line;
-	if (pki_time_check(wish->tls_cert, pair->not_before, pair->not_after, time(NULL), &err) == 0)
-		return;
-	log_line(&line, wish->options.log, LOG_WARN, "certificate");
-	log_strz(&line, "error", err.text);
-	log_end(&line);
-}
-
 static int read_config(void *wish, struct config **out, struct error *err)
 {
 	return cli_config(((const struct wish *)wish)->config, out, err);
 }
 
-static int read_pair(void *wish, struct pki_pair *out, struct error *err)
-{
-	return pki_load_pair(((const struct wish *)wish)->tls_cert, ((const struct wish *)wish)->tls_key, out, err);
-}
-
 static int serve(struct wish *wish, struct arena *arena, struct error *err)
 {
-	struct pki_pair pair = {0};
+	struct server_source *source = &wish->options.source;
 	struct config *config = NULL;
 	int code = cli_config(wish->config, &config, err);
 	if (code == 0 && wish->self_signed != NULL)
-		code = use_self_signed(wish, arena, err);
-	if (code == 0)
-		code = pki_load_pair(wish->tls_cert, wish->tls_key, &pair, err);
-	if (code == 0) {
-		warn_of_dates(wish, &pair);
-		wish->options.source = (struct server_source){
-			wish, {wish->config, wish->tls_cert, wish->tls_key}, read_config, read_pair};
-		code = server_run(&wish->options, config, &pair, err);
-	} else {
+		code = use_self_signed(wish, arena, &source->tls.ca, err);
+	if (code != 0) {
 		config_free(config);
+		return code;
 	}
-	pki_pair_dispose(&pair);
-	return code;
+	source->context = wish;
+	source->config_file = wish->config;
+	source->config = read_config;
+	source->tls.certificate = wish->tls_cert;
+	source->tls.key = wish->tls_key;
+	source->tls.client_ca = wish->client_ca;
+	source->tls.client_names = wish->client_names;
+	source->tls.client_name_count = wish->client_name_count;
+	return server_run(&wish->options, config, err);
 }
 
 int cmd_serve(int argc, char **argv)

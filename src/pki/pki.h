@@ -149,6 +149,20 @@ int pki_time_check(const char *name, time_t not_before, time_t not_after, time_t
  */
 int pki_load_pair(const char *cert_file, const char *key_file, struct pki_pair *out, struct error *err);
 
+/* Certificates of CAs, as PEM. Start with {0}. */
+struct pki_authorities {
+	struct pki_text certificates;
+	time_t not_before, not_after; /* of the one that ends first */
+};
+
+/*
+ * Reads the certificates of one or more CAs. ERR_INVALID: there is none, one of them is not a CA's, or there is a
+ * private key, which has no business there. Time is the caller's decision. ERR_IO, ERR_LIMIT, ERR_NOMEM.
+ */
+int pki_load_authorities(const char *file, struct pki_authorities *out, struct error *err);
+
+void pki_authorities_dispose(struct pki_authorities *authorities);
+
 /*
  * Makes the four files in the directory `dir`, which is created (one level) when it is missing. `names` NULL means
  * pki_default_names. Keys have mode 0600, certificates 0644. All or nothing: the files are complete and on disk

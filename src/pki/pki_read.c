@@ -51,6 +51,14 @@ void pki_pair_dispose(struct pki_pair *pair)
 	*pair = (struct pki_pair){0};
 }
 
+void pki_authorities_dispose(struct pki_authorities *authorities)
+{
+	if (authorities == NULL)
+		return;
+	pki_text_dispose(&authorities->certificates);
+	*authorities = (struct pki_authorities){0};
+}
+
 void pki_pem_dispose(struct pki_pem *pem)
 {
 	sk_X509_pop_free(pem->certificates, X509_free);
@@ -468,4 +476,51 @@ int pki_load_pair(const char *cert_file, const char *key_file, struct pki_pair *
 {
 	struct pki_path certificate = {cert_file, cert_file}, key = {key_file, key_file};
 	return pki_load_pair_at(AT_FDCWD, &certificate, &key, out, err);
+}
+
+/* ---- authorities ---- */
+
+/* All are CAs' certificates; sets the dates of the one that ends first. `name` is the file's. */
+static int read_authorities(const struct pki_pem *parts, const char *name, struct pki_authorities *out,
+	struct error *err)
+{
+	int count = sk_X509_num(parts->certificates);
+	if (parts->key != NULL)
+		return error_set(err, ERR_INVALID, "%s holds a private key: expected the certificates of CAs alone", name);
+	for (int i = 0; i < count; i++) {
+		X509 *x = sk_X509_value(parts->certificates, i);
+		char subject[NAME_TEXT_MAX];
+		time_t from, to;
+		subject_text(x, subject);
+		if (X509_check_ca(x) != 1 || (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0)
+			return pki_crypto_verdict(err, "%s: certificate %d (%s) is not that of a CA: it must not sign others",
+				name, i + 1, subject);
+		if (!pki_times(x, &from, &to))
+			return error_set(err, ERR_INVALID, "%s: certificate %d (%s) has dates that cannot be read", name, i + 1,
+				subject);
+		if (i == 0 || to < out->not_after) {
+			out->not_before = from;
+			out->not_after = to;
+		}
+	}
+	return pki_crypto_clear(err);
+}
+
+int pki_load_authorities(const char *file, struct pki_authorities *out, struct error *err)
+{
+	struct pki_authorities authorities = {0};
+	struct pki_pem parts = {0};
+	int code = pki_file_read(file, &authorities.certificates, err);
+	if (code == 0) {
+		struct pki_source source = {file, {authorities.certificates.p, authorities.certificates.n}};
+		code = pki_pem_read(&source, &parts, err);
+	}
+	if (code == 0)
+		code = read_authorities(&parts, file, &authorities, err);
+	pki_pem_dispose(&parts);
+	if (code == 0)
+		*out = authorities;
+	else
+		pki_authorities_dispose(&authorities);
+	return code;
 }

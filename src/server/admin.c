@@ -34,29 +34,40 @@ static bool check_reload(struct buf *out, const char *name, const struct error *
 	return check(out, name, true, text.text);
 }
 
-static bool check_certificate(struct service *service, struct buf *out)
+/* One that must be valid fails when it is not; one that nobody knows has no line. */
+static bool check_validity(struct buf *out, const char *name, const struct validity *v, bool must)
+{
+	time_t now = time(NULL);
+	enum validity_state state = validity_at(v, now);
+	char text[VALIDITY_TEXT_MAX];
+	if (v->not_after == 0)
+		return true;
+	validity_text(v, now, text);
+	return check(out, name, !must || state == VALIDITY_GOOD || state == VALIDITY_ENDING, text);
+}
+
+static bool check_certificates(struct service *service, const struct reload_errors *errors, struct buf *out)
 {
 	struct credentials *credentials = service_credentials(service);
-	time_t not_after = credentials_not_after(credentials);
+	const struct credentials_dates *dates = credentials_dates(credentials);
+	bool ready = check_validity(out, "certificate", &dates->certificate, true);
+	ready &= check_validity(out, "ca", &dates->ca, true);
+	ready &= check_reload(out, "certificate-reload", &errors->pair);
+	/* That one of several CAs has ended says nothing about the API server's. */
+	ready &= check_validity(out, "client-ca", &dates->client_ca, false);
+	ready &= check_reload(out, "client-ca-reload", &errors->client_ca);
 	credentials_release(credentials);
-	bool good = not_after > time(NULL);
-	char day[64];
-	struct tm utc;
-	if (gmtime_r(&not_after, &utc) == NULL ||
-	    strftime(day, sizeof day, good ? "expires %Y-%m-%dT%H:%M:%SZ" : "expired %Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-		day[0] = '\0';
-	return check(out, "certificate", good, day);
+	return ready;
 }
 
 static unsigned answer_readyz(struct service *service, struct MHD_Connection *mhd, struct buf *out)
 {
 	bool draining = atomic_load(&service->draining);
-	struct error config_error, pair_error;
-	service_reload_errors(service, &config_error, &pair_error);
+	struct reload_errors errors;
+	service_reload_errors(service, &errors);
 	bool ready = check(out, "configuration", true, NULL);
-	ready &= check_reload(out, "configuration-reload", &config_error);
-	ready &= check_certificate(service, out);
-	ready &= check_reload(out, "certificate-reload", &pair_error);
+	ready &= check_reload(out, "configuration-reload", &errors.config);
+	ready &= check_certificates(service, &errors, out);
 	ready &= check(out, "shutdown", !draining, draining ? "the server is shutting down" : NULL);
 	buf_addz(out, ready ? "readyz check passed\n" : "readyz check failed\n");
 	if (!ready)

@@ -33,7 +33,8 @@ static bool begins_tls(struct connection *c, struct MHD_Connection *mhd)
 		return false;
 	c->tls = info->tls_session;
 	c->credentials = service_credentials(c->set->service);
-	return tls_session_begin(c->tls, c->credentials, &c->handshake_done);
+	c->handshake = (struct tls_handshake){.credentials = c->credentials, .refusal = &c->set->refusal};
+	return tls_session_begin(c->tls, &c->handshake);
 }
 
 /* NULL when memory is out or TLS cannot begin. */
@@ -161,7 +162,7 @@ void connection_answering(struct connection *c, unsigned status)
 /* Ends it now, whatever is under way. libmicrohttpd sees the end of the stream and cleans up. */
 static void cut(struct connection *c)
 {
-	if (c->tls != NULL && c->handshake_done && c->phase == CONNECTION_IDLE)
+	if (c->tls != NULL && c->handshake.done && c->phase == CONNECTION_IDLE)
 		(void)tls_send_last(c->tls, (struct str){0});
 	shutdown(c->fd, SHUT_RDWR);
 	c->phase = CONNECTION_CUT;
@@ -223,7 +224,7 @@ static bool has_ended(const struct connection *c)
 /* Moves on a connection whose state changed without a callback. */
 static void notice(struct connection *c, int64_t now)
 {
-	if (c->phase == CONNECTION_HANDSHAKE && c->handshake_done)
+	if (c->phase == CONNECTION_HANDSHAKE && c->handshake.done)
 		rest(c, tls_records_at_start(c->tls));
 	bool ended = (c->phase == CONNECTION_IDLE || c->phase == CONNECTION_RECEIVING) && has_ended(c);
 	if (c->phase == CONNECTION_IDLE && (ended || has_begun(c)))
@@ -265,9 +266,19 @@ const char *connections_alert(const struct connection_set *set)
 {
 	const char *alert = NULL;
 	for (const struct connection *c = set->first; c != NULL && alert == NULL; c = c->next)
-		if (c->tls != NULL && !c->handshake_done)
+		if (c->tls != NULL && !c->handshake.done)
 			alert = tls_alert(c->tls);
 	return alert;
+}
+
+const struct connection *connections_refused(struct connection_set *set)
+{
+	for (struct connection *c = set->first; c != NULL; c = c->next)
+		if (c->phase == CONNECTION_HANDSHAKE && c->handshake.refused) {
+			c->phase = CONNECTION_CUT;
+			return c;
+		}
+	return NULL;
 }
 
 void connections_drain(struct connection_set *set, int64_t now)

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "server/service.h"
+#include "server/tls.h"
 
 #include <microhttpd.h>
 
@@ -28,7 +29,7 @@ struct connection {
 	int fd;
 	gnutls_session_t tls;            /* NULL on a plain listener */
 	struct credentials *credentials; /* those of `tls` */
-	bool handshake_done;
+	struct tls_handshake handshake;
 	bool used;                       /* a request was answered */
 	enum connection_phase phase;
 	int64_t began;                   /* when it was accepted */
@@ -51,6 +52,7 @@ struct connection_set {
 	unsigned count;           /* of connections that libmicrohttpd has */
 	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
 	bool active;              /* libmicrohttpd has called back since this was last false */
+	struct error refusal;     /* why a client was refused in its handshake; empty when there is nothing to tell */
 	struct log_valve valve;   /* for log lines that any client can cause */
 };
 
@@ -81,6 +83,9 @@ enum MHD_Result connection_discard(struct connection *c, size_t *upload_size);
  * neither the client nor the reason, which is most often a CA that the API server was not told of.
  */
 const char *connections_alert(const struct connection_set *set);
+
+/* The connection of the client that was refused in its handshake; NULL when there is none. Each is returned once. */
+const struct connection *connections_refused(struct connection_set *set);
 
 /* Enforces the deadlines at `now`. Returns when the next one is due; INT64_MAX for none. */
 int64_t connections_sweep(struct connection_set *set, int64_t now);

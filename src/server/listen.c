@@ -156,3 +156,13 @@ void listen_name(int fd, char out[LISTEN_NAME_MAX])
 	else
 		memcpy(out, "unknown", sizeof "unknown");
 }
+
+void listen_peer_name(int fd, char out[LISTEN_NAME_MAX])
+{
+	struct sockaddr_storage storage = {0};
+	socklen_t length = sizeof storage;
+	if (getpeername(fd, (struct sockaddr *)&storage, &length) == 0)
+		name_address(&storage, out);
+	else
+		memcpy(out, "unknown", sizeof "unknown");
+}

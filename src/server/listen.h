@@ -30,7 +30,11 @@ int listen_open(const struct listen_address *address, int *fd, struct error *err
 /* Ends the listening, for all copies of the descriptor, and wakes who waits there. -1 is fine; *fd becomes -1. */
 void listen_close(int *fd);
 
-/* Writes where the socket `fd` is bound, with the real port; "unknown" when the kernel does not say. */
+/*
+ * Writes where the socket `fd` is bound, with the real port, or who is at the other end of a connection; "unknown" when
+ * the kernel does not say.
+ */
 void listen_name(int fd, char out[LISTEN_NAME_MAX]);
+void listen_peer_name(int fd, char out[LISTEN_NAME_MAX]);
 
 #endif

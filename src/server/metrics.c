@@ -384,7 +384,7 @@ static void write_http(const struct metrics *m, struct buf *out)
 
 static void write_state(const struct metrics *m, struct buf *out)
 {
-	single(out, "config_last_reload_successful", "1 when the configuration in the file is the one in use.",
+	single(out, "config_last_reload_successful", "1 when configuration and certificates in the files are those in use.",
 	       !m->reload_failed);
 	single(out, "config_last_reload_success_timestamp_seconds", "When the configuration in use was read.",
 	       (long long)m->configured);

@@ -43,7 +43,7 @@ void metrics_connection(struct metrics *m, int change);
  */
 void metrics_configuration(struct metrics *m, const struct config *config, time_t when);
 
-/* The last attempt to read the configuration anew was good, or was not. */
+/* The last attempt to read the files anew was good, or was not. */
 void metrics_reload(struct metrics *m, bool successful);
 
 /* The certificate in use ends then. */

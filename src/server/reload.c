@@ -22,32 +22,63 @@ static void log_reload(struct reload *r, enum log_level level, const char *what,
 	log_end(&line);
 }
 
+static void watch_directory(struct reload *r, const char *path)
+{
+	struct arena arena = {0};
+	size_t slash = str_rfind(str_of(path), '/');
+	struct str directory = slash == strlen(path) ? STR(".") : arena_fmt(&arena, "%.*s/", (int)slash, path);
+	int code = directory.p != NULL ? inotify_add_watch(r->watch, directory.p, EVENTS) : -1;
+	if (code < 0)
+		log_reload(r, LOG_WARN, path, "error", str_of(strerror(errno)));
+	arena_free(&arena);
+}
+
 /* Watches the directory of each file: files are most often replaced, not written. */
 static void watch_all(struct reload *r)
 {
-	for (size_t i = 0; i < 3 && r->watch >= 0; i++) {
-		const char *path = r->source->paths[i];
-		if (path == NULL)
-			continue;
-		size_t slash = str_rfind(str_of(path), '/');
-		struct arena arena = {0};
-		struct str directory = slash == strlen(path) ? STR(".") : arena_fmt(&arena, "%.*s/", (int)slash, path);
-		int code = directory.p != NULL ? inotify_add_watch(r->watch, directory.p, EVENTS) : -1;
-		if (code < 0)
-			log_reload(r, LOG_WARN, path, "error", str_of(strerror(errno)));
-		arena_free(&arena);
-	}
+	const struct tls_files *tls = &r->source->tls;
+	const char *const paths[] = {r->source->config_file, tls->certificate, tls->key, tls->client_ca};
+	for (size_t i = 0; i < sizeof paths / sizeof *paths && r->watch >= 0; i++)
+		if (paths[i] != NULL)
+			watch_directory(r, paths[i]);
+}
+
+static void tell_validity(struct reload *r, const char *file, const struct validity *v, struct validity_told *told)
+{
+	time_t now = time(NULL);
+	char text[VALIDITY_TEXT_MAX];
+	struct log_line line;
+	if (!validity_tell(told, v, now))
+		return;
+	validity_text(v, now, text);
+	log_line(&line, r->service->log, LOG_WARN, "certificate");
+	log_strz(&line, "file", file);
+	log_strz(&line, "text", text);
+	log_end(&line);
+}
+
+/* A certificate that the API server will not accept is no reason to end: it may be replaced. */
+static void tell_validities(struct reload *r)
+{
+	const struct tls_files *tls = &r->source->tls;
+	struct credentials *credentials = service_credentials(r->service);
+	const struct credentials_dates *dates = credentials_dates(credentials);
+	tell_validity(r, tls->certificate, &dates->certificate, &r->certificate);
+	tell_validity(r, tls->ca, &dates->ca, &r->ca);
+	tell_validity(r, tls->client_ca, &dates->client_ca, &r->client_ca);
+	credentials_release(credentials);
 }
 
 void reload_init(struct reload *r, struct service *service, const struct server_source *source,
-		 const struct pki_pair *pair)
+		 struct tls_material *material)
 {
-	*r = (struct reload){.service = service, .source = source, .due = service_now() + RELOAD_SECONDS * 1000};
-	r->certificate = str_hash(STR_HASH_SEED, (struct str){pair->certificate.p, pair->certificate.n});
+	*r = (struct reload){.service = service, .source = source, .material = material,
+		.due = service_now() + RELOAD_SECONDS * 1000};
 	r->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (r->watch < 0)
 		log_reload(r, LOG_WARN, "inotify", "error", str_of(strerror(errno)));
 	watch_all(r);
+	tell_validities(r);
 }
 
 void reload_dispose(struct reload *r)
@@ -96,32 +127,84 @@ static void reload_config(struct reload *r)
 				log_reload(r, LOG_INFO, "configuration", "fingerprint", fingerprint);
 		}
 	}
-	note(r, "configuration", code, &err, &r->config_error);
+	note(r, "configuration", code, &err, &r->errors.config);
+}
+
+static struct str text_of(const struct pki_text *text)
+{
+	return (struct str){text->p, text->n};
+}
+
+/* Begins to use a material; the parts of the old one that it does not share are the caller's. */
+static int use_material(struct reload *r, const struct tls_material *material, struct error *err)
+{
+	struct credentials *credentials;
+	int code = credentials_new(&r->source->tls, material, &credentials, err);
+	if (code != 0)
+		return code;
+	service_replace_credentials(r->service, credentials);
+	*r->material = *material;
+	return 0;
 }
 
 static void reload_pair(struct reload *r)
 {
-	struct pki_pair pair = {0};
+	const struct tls_files *tls = &r->source->tls;
+	struct tls_material old = *r->material, new = old;
 	struct error err = {""};
-	int code = r->source->pair(r->source->context, &pair, &err);
-	unsigned long long hash = str_hash(STR_HASH_SEED, (struct str){pair.certificate.p, pair.certificate.n});
-	if (code == 0 && hash != r->certificate) {
-		code = service_replace_pair(r->service, &pair, &err);
-		if (code == 0) {
-			r->certificate = hash;
-			log_reload(r, LOG_INFO, "certificate", "file", str_of(r->source->paths[1]));
-		}
+	new.pair = (struct pki_pair){0};
+	new.ca = (struct pki_authorities){0};
+	int code = pki_load_pair(tls->certificate, tls->key, &new.pair, &err);
+	bool same = code == 0 && str_eq(text_of(&new.pair.certificate), text_of(&old.pair.certificate));
+	if (code == 0 && !same) {
+		/* Only its end is of interest. */
+		if (tls->ca != NULL)
+			(void)pki_load_authorities(tls->ca, &new.ca, NULL);
+		code = use_material(r, &new, &err);
 	}
-	pki_pair_dispose(&pair);
-	note(r, "certificate", code, &err, &r->pair_error);
+	bool used = code == 0 && !same;
+	if (used) {
+		r->certificate = r->ca = (struct validity_told){0};
+		log_reload(r, LOG_INFO, "certificate", "file", str_of(tls->certificate));
+	}
+	pki_pair_dispose(used ? &old.pair : &new.pair);
+	pki_authorities_dispose(used ? &old.ca : &new.ca);
+	note(r, "certificate", code, &err, &r->errors.pair);
+}
+
+static void reload_client_ca(struct reload *r)
+{
+	const char *file = r->source->tls.client_ca;
+	struct tls_material old = *r->material, new = old;
+	struct error err = {""};
+	new.client_ca = (struct pki_authorities){0};
+	int code = pki_load_authorities(file, &new.client_ca, &err);
+	bool same = code == 0 && str_eq(text_of(&new.client_ca.certificates), text_of(&old.client_ca.certificates));
+	if (code == 0 && !same)
+		code = use_material(r, &new, &err);
+	bool used = code == 0 && !same;
+	if (used) {
+		r->client_ca = (struct validity_told){0};
+		log_reload(r, LOG_INFO, "client-ca", "file", str_of(file));
+	}
+	pki_authorities_dispose(used ? &old.client_ca : &new.client_ca);
+	note(r, "client-ca", code, &err, &r->errors.client_ca);
+}
+
+void reload_asked(struct reload *r)
+{
+	r->certificate = r->ca = r->client_ca = (struct validity_told){0};
 }
 
 void reload_now(struct reload *r, int64_t now)
 {
 	watch_all(r);
-	if (r->source->paths[0] != NULL)
+	if (r->source->config_file != NULL)
 		reload_config(r);
 	reload_pair(r);
-	service_note_reload(r->service, &r->config_error, &r->pair_error);
+	if (r->source->tls.client_ca != NULL)
+		reload_client_ca(r);
+	tell_validities(r);
+	service_note_reload(r->service, &r->errors);
 	r->due = now + RELOAD_SECONDS * 1000;
 }

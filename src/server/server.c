@@ -20,6 +20,7 @@
 struct server {
 	struct service service;
 	bool has_service;
+	struct tls_material material; /* of the credentials in use */
 	int listener, admin_listener, signals;
 	struct worker workers[LIMIT_THREADS], admin;
 	unsigned threads;
@@ -145,21 +146,37 @@ static void end(struct server *s)
 	worker_dispose(&s->admin);
 	if (s->has_service)
 		service_dispose(&s->service);
+	tls_material_dispose(&s->material);
 	if (s->signals >= 0)
 		close(s->signals);
 }
 
 /* Takes `config` in every case. */
-static int begin(struct server *s, const struct server_options *o, struct config *config,
-	const struct pki_pair *pair, struct error *err)
+static int begin_service(struct server *s, const struct server_options *o, struct config *config, struct error *err)
 {
+	struct credentials *credentials = NULL;
+	int code = tls_material_load(&o->source.tls, &s->material, err);
+	if (code == 0)
+		code = credentials_new(&o->source.tls, &s->material, &credentials, err);
+	if (code != 0) {
+		config_free(config);
+		return code;
+	}
 	s->service.log = o->log;
 	s->service.request_milliseconds = (int64_t)o->request_seconds * 1000;
-	int code = service_init(&s->service, config, pair, err);
+	code = service_init(&s->service, config, credentials, err);
 	if (code != 0)
-		return code;
-	s->has_service = true;
-	code = prepare_signals(s, err);
+		credentials_release(credentials);
+	s->has_service = code == 0;
+	return code;
+}
+
+/* Takes `config` in every case. */
+static int begin(struct server *s, const struct server_options *o, struct config *config, struct error *err)
+{
+	int code = begin_service(s, o, config, err);
+	if (code == 0)
+		code = prepare_signals(s, err);
 	if (code == 0)
 		code = open_listeners(s, o, err);
 	if (code == 0)
@@ -193,6 +210,8 @@ static int steer(struct server *s, struct reload *reload)
 			return signal;
 		if (ready > 0 && wait[1].revents != 0)
 			reload_noticed(reload, service_now());
+		if (signal == SIGHUP)
+			reload_asked(reload);
 		if (signal == SIGHUP || service_now() >= reload->due)
 			reload_now(reload, service_now());
 	}
@@ -211,14 +230,13 @@ static void linger(struct server *s, unsigned seconds)
 	}
 }
 
-int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
-	struct error *err)
+int server_run(const struct server_options *options, struct config *config, struct error *err)
 {
 	struct server s = {.listener = -1, .admin_listener = -1, .signals = -1, .threads = options->threads};
-	int code = begin(&s, options, config, pair, err);
+	int code = begin(&s, options, config, err);
 	if (code == 0) {
 		struct reload reload;
-		reload_init(&reload, &s.service, &options->source, pair);
+		reload_init(&reload, &s.service, &options->source, &s.material);
 		log_listening(&s);
 		log_signal(options->log, steer(&s, &reload));
 		reload_dispose(&reload);

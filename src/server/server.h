@@ -6,9 +6,6 @@
 #include "server/log.h"
 #include "server/reload.h"
 
-#include "pki/pki.h"
-#include "policy/config.h"
-
 struct server_options {
 	struct listen_address listen, admin;
 	const char *tls_priorities; /* a GnuTLS priority string that tls_priorities_check accepts */
@@ -16,7 +13,7 @@ struct server_options {
 	unsigned request_seconds; /* 1 to REQUEST_SECONDS_MAX */
 	unsigned drain_seconds;   /* after SIGTERM, until nothing new is accepted: 0 to DRAIN_DELAY_SECONDS_MAX */
 	struct log *log;          /* borrowed until server_run returns */
-	struct server_source source; /* for reading configuration and certificate anew */
+	struct server_source source; /* for reading certificates, and configuration and certificates anew */
 };
 
 /* The CPUs that this process may use, but no more than LIMIT_THREADS. */
@@ -24,11 +21,10 @@ unsigned server_default_threads(void);
 
 /*
  * Serves until SIGTERM or SIGINT, reading anew on SIGHUP and when files change; then is unready for the drain delay,
- * which a second such signal ends, and lets requests under way finish: 0. Takes `config` in every case; `pair` is
- * borrowed until it returns. ERR_IO, ERR_INVALID, ERR_NOMEM when it cannot begin. From the call on, the process
- * ignores SIGPIPE and SIGCHLD, and the calling thread blocks the three signals.
+ * which a second such signal ends, and lets requests under way finish: 0. Takes `config` in every case; certificates it
+ * reads itself. ERR_IO, ERR_INVALID, ERR_LIMIT, ERR_NOMEM when it cannot begin. From the call on, the process ignores
+ * SIGPIPE and SIGCHLD, and the calling thread blocks the three signals.
  */
-int server_run(const struct server_options *options, struct config *config, const struct pki_pair *pair,
-	struct error *err);
+int server_run(const struct server_options *options, struct config *config, struct error *err);
 
 #endif

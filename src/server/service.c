@@ -31,28 +31,23 @@ void snapshot_release(struct snapshot *snapshot)
 	free(snapshot);
 }
 
-int service_init(struct service *service, struct config *config, const struct pki_pair *pair, struct error *err)
+int service_init(struct service *service, struct config *config, struct credentials *credentials, struct error *err)
 {
 	time_t now = time(NULL);
 	struct snapshot *snapshot = snapshot_new(config);
 	struct metrics *metrics = metrics_new(now);
-	struct credentials *credentials = NULL;
-	int code = snapshot == NULL || metrics == NULL ? error_nomem(err) : credentials_new(pair, &credentials, err);
-	if (code == 0 && pthread_mutex_init(&service->lock, NULL) != 0)
-		code = error_nomem(err);
-	if (code != 0) {
-		credentials_release(credentials);
+	if (snapshot == NULL || metrics == NULL || pthread_mutex_init(&service->lock, NULL) != 0) {
 		metrics_free(metrics);
 		snapshot_release(snapshot);
-		return code;
+		return error_nomem(err);
 	}
 	service->snapshot = snapshot;
 	service->metrics = metrics;
 	service->credentials = credentials;
-	service->config_error.text[0] = service->pair_error.text[0] = '\0';
+	service->errors.config.text[0] = service->errors.pair.text[0] = service->errors.client_ca.text[0] = '\0';
 	atomic_init(&service->draining, false);
 	metrics_configuration(metrics, snapshot->config, now);
-	metrics_certificate(metrics, credentials_not_after(credentials));
+	metrics_certificate(metrics, credentials_dates(credentials)->certificate.not_after);
 	return 0;
 }
 
@@ -95,34 +90,28 @@ int service_replace_config(struct service *service, struct config *config, struc
 	return 0;
 }
 
-int service_replace_pair(struct service *service, const struct pki_pair *pair, struct error *err)
+void service_replace_credentials(struct service *service, struct credentials *credentials)
 {
-	struct credentials *new;
-	int code = credentials_new(pair, &new, err);
-	if (code != 0)
-		return code;
-	metrics_certificate(service->metrics, credentials_not_after(new));
+	metrics_certificate(service->metrics, credentials_dates(credentials)->certificate.not_after);
 	pthread_mutex_lock(&service->lock);
 	struct credentials *old = service->credentials;
-	service->credentials = new;
+	service->credentials = credentials;
 	pthread_mutex_unlock(&service->lock);
 	credentials_release(old);
-	return 0;
 }
 
-void service_note_reload(struct service *service, const struct error *config, const struct error *pair)
+void service_note_reload(struct service *service, const struct reload_errors *errors)
 {
-	metrics_reload(service->metrics, config->text[0] == '\0');
+	metrics_reload(service->metrics, errors->config.text[0] == '\0' && errors->pair.text[0] == '\0' &&
+		       errors->client_ca.text[0] == '\0');
 	pthread_mutex_lock(&service->lock);
-	service->config_error = *config;
-	service->pair_error = *pair;
+	service->errors = *errors;
 	pthread_mutex_unlock(&service->lock);
 }
 
-void service_reload_errors(struct service *service, struct error *config, struct error *pair)
+void service_reload_errors(struct service *service, struct reload_errors *out)
 {
 	pthread_mutex_lock(&service->lock);
-	*config = service->config_error;
-	*pair = service->pair_error;
+	*out = service->errors;
 	pthread_mutex_unlock(&service->lock);
 }

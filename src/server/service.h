@@ -3,9 +3,9 @@
 #define SERVER_SERVICE_H
 
 #include "policy/config.h"
+#include "server/credentials.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/tls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +17,11 @@ struct snapshot {
 	struct config *config;
 };
 
+/* What was wrong at the last attempt to read anew; empty where it was good. */
+struct reload_errors {
+	struct error config, pair, client_ca;
+};
+
 struct service {
 	struct log *log; /* borrowed */
 	struct metrics *metrics;
@@ -25,17 +30,17 @@ struct service {
 	pthread_mutex_t lock;         /* over all below */
 	struct snapshot *snapshot;
 	struct credentials *credentials;
-	struct error config_error, pair_error; /* of the last attempt to read them anew; empty when it was good */
+	struct reload_errors errors;
 };
 
 /* Milliseconds of a clock that never goes back. */
 int64_t service_now(void);
 
 /*
- * Makes a service. Takes `config` in every case; `pair` is borrowed. ERR_INVALID when GnuTLS refuses the pair,
- * ERR_NOMEM. On failure there is nothing to dispose.
+ * Makes a service. Takes `config` in every case, and `credentials` when it succeeds. ERR_NOMEM. On failure there is
+ * nothing to dispose.
  */
-int service_init(struct service *service, struct config *config, const struct pki_pair *pair, struct error *err);
+int service_init(struct service *service, struct config *config, struct credentials *credentials, struct error *err);
 
 /* Gives back all but what connections still hold. */
 void service_dispose(struct service *service);
@@ -45,15 +50,15 @@ struct snapshot *service_snapshot(struct service *service);
 struct credentials *service_credentials(struct service *service);
 
 /*
- * Puts another one in the place of the one in use, which those who hold it keep. Takes `config` in every case; `pair`
- * is borrowed. On failure the old one stays: ERR_NOMEM, ERR_INVALID when GnuTLS refuses the pair.
+ * Puts another one in the place of the one in use, which those who hold it keep. Takes `config` and `credentials` in
+ * every case. ERR_NOMEM: the old configuration stays.
  */
 int service_replace_config(struct service *service, struct config *config, struct error *err);
-int service_replace_pair(struct service *service, const struct pki_pair *pair, struct error *err);
+void service_replace_credentials(struct service *service, struct credentials *credentials);
 
-/* What came of the last attempt to read both anew, for /readyz?verbose and the metrics. Copies of it. */
-void service_note_reload(struct service *service, const struct error *config, const struct error *pair);
-void service_reload_errors(struct service *service, struct error *config, struct error *pair);
+/* What came of the last attempt to read anew, for /readyz?verbose and the metrics. A copy of it. */
+void service_note_reload(struct service *service, const struct reload_errors *errors);
+void service_reload_errors(struct service *service, struct reload_errors *out);
 
 void snapshot_release(struct snapshot *snapshot);
 

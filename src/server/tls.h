@@ -1,9 +1,8 @@
-/* TLS on the listener for admission: versions, ciphers, certificates. GnuTLS, inside libmicrohttpd's sessions. */
+/* TLS on the listener for admission: versions, ciphers, handshakes. GnuTLS, inside libmicrohttpd's sessions. */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 
-#include "base/error.h"
-#include "pki/pki.h"
+#include "server/credentials.h"
 
 #include <gnutls/gnutls.h>
 #include <gnutls/abstract.h>
@@ -25,27 +24,16 @@
  */
 int tls_priorities_check(const char *text, struct error *err);
 
-/*
- * A certificate and its key, as GnuTLS wants them. Immutable and counted: a connection keeps the ones it began with,
- * so that others may take their place for new connections at any time.
- */
-struct credentials;
+/* What comes of a session's handshake. The caller sets the first two. */
+struct tls_handshake {
+	const struct credentials *credentials; /* held by the caller until the session is gone */
+	struct error *refusal;                 /* where it is said why a client may not come in; borrowed */
+	bool done;                             /* the client has completed it, and may come in */
+	bool refused;                          /* it may not: it has an alert, and the session has failed */
+};
 
-/* Made with one user, the caller. ERR_INVALID when GnuTLS refuses the pair, ERR_NOMEM. */
-int credentials_new(const struct pki_pair *pair, struct credentials **out, struct error *err);
-
-/* One user more; returns `c`. One user less: the last one frees it. NULL is fine. */
-struct credentials *credentials_hold(struct credentials *c);
-void credentials_release(struct credentials *c);
-
-/* When the certificate ends. */
-time_t credentials_not_after(const struct credentials *c);
-
-/*
- * Prepares a server session before its handshake: it uses `c`, which the caller holds until the session is gone, and
- * `*done` becomes true when the client has completed the handshake. False when GnuTLS refuses.
- */
-bool tls_session_begin(gnutls_session_t session, const struct credentials *c, bool *done);
+/* Prepares a server session before its handshake, which `h` must outlive. False when GnuTLS refuses. */
+bool tls_session_begin(gnutls_session_t session, struct tls_handshake *h);
 
 /* How many records have come since the keys were agreed on; 0 before. Any change means that the client sent one. */
 uint64_t tls_records_read(gnutls_session_t session);

@@ -30,8 +30,8 @@ class Slow(harness.TestCase):
 
     def stall(self, data, connect=None):
         """Sends that, and nothing more."""
-        began = time.monotonic()
         with (connect or self.server.tls)() as s:
+            began = time.monotonic()
             s.sendall(data)
             self.assertEndsWith408(s, began)
 
@@ -108,6 +108,8 @@ class Slow(harness.TestCase):
                  lambda: self.stall(FULL[:-10]),
                  lambda: self.stall(head('/mutate', None, 'Transfer-Encoding: chunked') + b'5\r\n{'),
                  lambda: self.stall(b'P', lambda: self.server.tls(tls_1_2)),
+                 lambda: self.stall(b'P', lambda: self.server.resumed(ssl.TLSVersion.TLSv1_2)),
+                 lambda: self.stall(b'P', lambda: self.server.resumed(ssl.TLSVersion.TLSv1_3)),
                  lambda: self.stall(b'GET /healthz HTTP/1.1\r\n', self.server.admin),
                  lambda: self.stall(b'G', self.server.admin),
                  lambda: self.second(b'P'),
@@ -155,16 +157,17 @@ class Idle(harness.TestCase):
         fresh = self.server.tls()
         used = self.server.tls()
         old = self.server.tls(self.server.context(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
+        resumed = [self.server.resumed(v) for v in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
         plain = self.server.admin()
         used.sendall(FULL)
         self.assertReviewed(read_response(used))
         idle_until = time.monotonic() + 3 * DEADLINE
-        for s in (fresh, used, old, plain):
+        for s in (fresh, used, old, *resumed, plain):
             s.settimeout(max(idle_until - time.monotonic(), 0.01))
             with self.assertRaises(TimeoutError, msg='the server closed an idle connection'):
                 s.recv(1)
             s.settimeout(WAIT)
-        for s in (fresh, used, old):
+        for s in (fresh, used, old, *resumed):
             s.sendall(FULL)
             self.assertReviewed(read_response(s))
             s.close()

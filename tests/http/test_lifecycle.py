@@ -32,9 +32,9 @@ class WrongUse(unittest.TestCase):
     def test_help(self):
         done = run('--help')
         self.assertEqual((done.returncode, done.stderr), (0, ''))
-        for option in ('--config', '--tls-cert', '--tls-key', '--self-signed', '--tls-priorities', '--listen',
-                       '--admin-listen', '--threads', '--request-timeout', '--drain-delay', '--log-format',
-                       '--log-level', '--help'):
+        for option in ('--config', '--tls-cert', '--tls-key', '--self-signed', '--client-ca',
+                       '--client-name', '--tls-priorities', '--listen', '--admin-listen', '--threads',
+                       '--request-timeout', '--drain-delay', '--log-format', '--log-level', '--help'):
             self.assertIn(option, done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.split('\n'))), 100)
 

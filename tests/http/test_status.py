@@ -202,7 +202,8 @@ class Admin(harness.TestCase):
             self.assertEqual(status, 200)
             self.assertEqual(lines[0], '[+]configuration ok')
             self.assertRegex(lines[1], r'^\[\+\]certificate ok \(expires \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)$')
-            self.assertEqual(lines[2:], ['[+]shutdown ok', 'readyz check passed'])
+            self.assertRegex(lines[2], r'^\[\+\]ca ok \(expires \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)$')
+            self.assertEqual(lines[3:], ['[+]shutdown ok', 'readyz check passed'])
 
     def test_version(self):
         status, headers, body = self.server.get('/version')

@@ -1,6 +1,7 @@
 /* Certificates on disk: whole or not at all, never over someone's files. */
 #include "pki/pki.h"
 
+#include "base/buf.h"
 #include "base/limits.h"
 
 #include <check.h>
@@ -567,6 +568,52 @@ START_TEST(loading_says_what_is_wrong)
 }
 END_TEST
 
+START_TEST(authorities_are_cas_and_nothing_else)
+{
+	struct pki_pair young, old;
+	struct pki_authorities got = {0};
+	struct error err;
+	ck_assert_int_eq(pki_make_ca(NOW, &young, &err), 0);
+	ck_assert_int_eq(pki_make_ca(NOW - 100 * DAY, &old, &err), 0);
+	ck_assert_int_eq(pki_init(dir, NULL, 30, NOW, &err), 0);
+
+	const char *file = path("both.crt");
+	struct buf both;
+	buf_init(&both, LIMIT_PEM);
+	buf_addz(&both, "a comment\n");
+	buf_add(&both, str_of_text(&young.certificate));
+	buf_add(&both, str_of_text(&old.certificate));
+	write_file(file, buf_str(&both));
+	ck_assert_msg(pki_load_authorities(file, &got, &err) == 0, "%s", err.text);
+	ck_assert(str_eq(str_of_text(&got.certificates), buf_str(&both)));
+	ck_assert_int_eq(got.not_before, old.not_before);
+	ck_assert_int_eq(got.not_after, old.not_after);
+	pki_authorities_dispose(&got);
+	pki_authorities_dispose(&got);
+	pki_authorities_dispose(NULL);
+
+	static const struct {
+		const char *file, *part;
+	} wrong[] = {
+		{PKI_TLS_CERT, "certificate 1 (CN=connhook) is not that of a CA"},
+		{PKI_CA_KEY, "holds a private key"},
+		{"missing", "cannot open"},
+		{"empty", "is empty"},
+	};
+	write_file(path("empty"), STR(""));
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		got.not_after = 77;
+		ck_assert_int_lt(pki_load_authorities(path(wrong[i].file), &got, &err), 0);
+		ck_assert_int_eq(got.not_after, 77);
+		ck_assert_msg(strstr(err.text, wrong[i].part) != NULL && strstr(err.text, wrong[i].file) != NULL, "%s",
+			      err.text);
+	}
+	buf_free(&both);
+	pki_pair_dispose(&young);
+	pki_pair_dispose(&old);
+}
+END_TEST
+
 START_TEST(a_file_may_be_exactly_as_large_as_the_limit)
 {
 	char *text = malloc(LIMIT_PEM + 1);
@@ -711,6 +758,7 @@ int main(void)
 	tcase_add_test(tests, loading_gives_the_bytes_and_the_dates);
 	tcase_add_test(tests, loading_follows_links);
 	tcase_add_test(tests, loading_says_what_is_wrong);
+	tcase_add_test(tests, authorities_are_cas_and_nothing_else);
 	tcase_add_test(tests, a_file_may_be_exactly_as_large_as_the_limit);
 	tcase_add_test(tests, ensure_makes_then_keeps);
 	tcase_add_test(tests, ensure_renews_what_has_expired);

@@ -131,6 +131,27 @@ START_TEST(addresses_of_others)
 }
 END_TEST
 
+START_TEST(names_both_ends)
+{
+	struct listen_address address = address_of("127.0.0.1:0");
+	struct error err = {{0}};
+	struct sockaddr_storage bound = {0};
+	socklen_t length = sizeof bound;
+	char own[LISTEN_NAME_MAX], peer[LISTEN_NAME_MAX];
+	int fd = -1, client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(listen_open(&address, &fd, &err), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&bound, &length), 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&bound, length), 0);
+	listen_name(fd, own);
+	listen_peer_name(client, peer);
+	ck_assert_str_eq(peer, own);
+	listen_peer_name(fd, peer);
+	ck_assert_str_eq(peer, "unknown");
+	close(client);
+	listen_close(&fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("listen");
@@ -140,6 +161,7 @@ int main(void)
 	tcase_add_test(cases, opens_and_names);
 	tcase_add_test(cases, connections_send_without_delay);
 	tcase_add_test(cases, addresses_of_others);
+	tcase_add_test(cases, names_both_ends);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -68,17 +68,19 @@ BODY = json.dumps(review()).encode()
 
 class Server:
     """
-    `connhook serve --self-signed` with free ports; `wrap` is a command that starts it. Ends, and is looked at, when the
-    with block does.
+    `connhook serve` with free ports, and `--self-signed` unless `pair` names certificate, key and CA; `wrap` is a
+    command that starts it. Ends, and is looked at, when the with block does.
     """
 
-    def __init__(self, *options, directory=None, wrap=()):
+    def __init__(self, *options, directory=None, pair=None, wrap=()):
         self.directory = directory or tempfile.mkdtemp(prefix='connhook-http-')
+        pki = os.path.join(self.directory, 'pki')
+        identity = ['--tls-cert', pair[0], '--tls-key', pair[1]] if pair else ['--self-signed', pki]
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            [*wrap, BINARY, 'serve', '--self-signed', os.path.join(self.directory, 'pki'), '--listen', '127.0.0.1:0',
-             '--admin-listen', '127.0.0.1:0', '--drain-delay', '0', *options],
+            [*wrap, BINARY, 'serve', *identity, '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0',
+             '--drain-delay', '0', *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace')
         self.pid = self.process.pid  # of connhook; the process may be `wrap`
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -90,7 +92,7 @@ class Server:
             self.process.kill()
             self._clean()
             raise
-        self.ca = os.path.join(self.directory, 'pki', 'ca.crt')
+        self.ca = pair[2] if pair else os.path.join(pki, 'ca.crt')
 
     def _read(self):
         for line in self.process.stderr:
@@ -101,10 +103,10 @@ class Server:
             self.lines.append(None)
             self.changed.notify_all()
 
-    def wait_log(self, pattern):
-        """The first line of the log that holds the pattern."""
+    def wait_log(self, pattern, start=0):
+        """The first line of the log, from line number `start` on, that holds the pattern."""
         def find():
-            return next((line for line in self.lines if line is not None and re.search(pattern, line)), None)
+            return next((line for line in self.lines[start:] if line is not None and re.search(pattern, line)), None)
         with self.changed:
             self.changed.wait_for(lambda: find() is not None or None in self.lines, WAIT)
             found = find()
@@ -114,6 +116,13 @@ class Server:
 
     def log(self):
         return '\n'.join(line for line in self.lines if line is not None)
+
+    def renew(self):
+        """Renews the certificate of a self-signed server, and waits until it is in use."""
+        start = len(self.lines)
+        subprocess.run([BINARY, 'certs', 'renew', '--out', os.path.join(self.directory, 'pki')], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.wait_log('msg=reload what=certificate file=', start)
 
     def send(self, number=signal.SIGTERM):
         os.kill(self.pid, number)
@@ -146,8 +155,11 @@ class Server:
 
     # ---- clients ----
 
-    def context(self, minimum=None, maximum=None, alpn=None):
+    def context(self, minimum=None, maximum=None, alpn=None, client=None):
+        """`client`: a file with the certificate, and its key, that the client shows."""
         context = ssl.create_default_context(cafile=self.ca)
+        if client is not None:
+            context.load_cert_chain(client)
         if minimum is not None:
             context.set_ciphers('DEFAULT:@SECLEVEL=0')
             context.minimum_version = minimum
@@ -161,13 +173,24 @@ class Server:
         """A plain TCP connection to the TLS port."""
         return socket.create_connection(('127.0.0.1', self.port), WAIT)
 
-    def tls(self, context=None):
+    def tls(self, context=None, session=None):
         raw = self.connect()
         try:
-            return (context or self.context()).wrap_socket(raw, server_hostname='localhost')
+            return (context or self.context()).wrap_socket(raw, server_hostname='localhost', session=session)
         except BaseException:
             raw.close()
             raise
+
+    def resumed(self, version):
+        """A TLS connection of that version whose session is resumed."""
+        context = self.context(version, version)
+        with self.tls(context) as s:
+            s.sendall(head('/mutate', len(BODY)) + BODY)
+            read_response(s)
+            session = s.session
+        s = self.tls(context, session)
+        assert s.session_reused
+        return s
 
     def admin(self):
         return socket.create_connection(('127.0.0.1', self.admin_port), WAIT)
