@@ -52,6 +52,10 @@ MATRIX = {
                   []),
     "admin port for nobody": ({"networkPolicy": {"adminFrom": []}}, []),
     "OpenShift": ({"securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}, []),
+    "only the API server": ({"clientCertificates": {"configMapName": "webhook-clients",
+                                                    "names": ["kube-apiserver", "*.api: x"]}}, []),
+    "only the API server, by a Secret": ({"clientCertificates": {"secretName": "webhook-clients", "key": "tls.crt"},
+                                          "server": {"tlsPriorities": "NORMAL:-VERS-ALL:+VERS-TLS1.3:%COMPAT"}}, []),
     "names and labels": ({"nameOverride": "hook", "commonLabels": {"team": "platform"}, "podLabels": {"mesh": "off"},
                           "podAnnotations": {"note": "x"}, "service": {"port": 8443, "annotations": {"a": "b"}}}, []),
     "labels that must not win": ({"commonLabels": {"app.kubernetes.io/name": "other"},
@@ -208,6 +212,36 @@ class Matrix(unittest.TestCase):
         self.assertIn("config.yaml", chart.one("ConfigMap")["data"])
 
     @each
+    def test_client_certificates(self, values, chart):
+        clients = values.get("clientCertificates", {})
+        arguments = chart.container()["args"]
+        self.assertEqual([a.partition("=")[2] for a in arguments if a.startswith("--client-name=")],
+                         clients.get("names", []))
+        pod = chart.one("Deployment")["spec"]["template"]["spec"]
+        volumes = [v for v in pod["volumes"] if v["name"] == "client-ca"]
+        mounts = [m for m in chart.container()["volumeMounts"] if m["name"] == "client-ca"]
+        if not clients:
+            self.assertEqual((volumes, mounts), ([], []))
+            self.assertNotIn("--client-ca", " ".join(arguments))
+            return
+        # The key becomes a file of a directory that the kubelet keeps up to date.
+        self.assertEqual(chart.argument("client-ca"), mounts[0]["mountPath"] + "/ca.crt")
+        self.assertTrue(mounts[0]["readOnly"])
+        self.assertNotIn("subPath", mounts[0])
+        items = [{"key": clients.get("key", "ca.crt"), "path": "ca.crt"}]
+        source = {"configMap": {"name": "webhook-clients", "items": items}} if "configMapName" in clients else \
+            {"secret": {"secretName": "webhook-clients", "items": items}}
+        self.assertEqual(volumes, [{"name": "client-ca", **source}])
+
+    @each
+    def test_priorities(self, values, chart):
+        wanted = values.get("server", {}).get("tlsPriorities")
+        if wanted is None:
+            self.assertNotIn("--tls-priorities", " ".join(chart.container()["args"]))
+        else:
+            self.assertEqual(chart.argument("tls-priorities"), wanted)
+
+    @each
     def test_key_is_readable_and_not_for_everyone(self, _, chart):
         pod = chart.one("Deployment")["spec"]["template"]["spec"]
         mode = next(volume["secret"]["defaultMode"] for volume in pod["volumes"] if volume["name"] == "tls")
@@ -298,6 +332,13 @@ class Values(unittest.TestCase):
         status, _, err = TOOLS.try_template({"server": {"port": 8080}})
         self.assertNotEqual(status, 0)
         self.assertIn("server.port and server.adminPort are both 8080", err)
+
+    def test_client_certificates_of_one_source(self):
+        for clients, words in (({"configMapName": "a", "secretName": "b"}, "has both configMapName and secretName"),
+                               ({"names": ["kube-apiserver"]}, "clientCertificates.names needs the CA")):
+            status, _, err = TOOLS.try_template({"clientCertificates": clients})
+            self.assertNotEqual(status, 0)
+            self.assertIn(words, err)
 
     def test_admin_port_for_nobody(self):
         policy = TOOLS.template({"networkPolicy": {"adminFrom": []}}).one("NetworkPolicy")
