@@ -99,20 +99,20 @@ static void check_patterns(struct planner *p)
  * A record is found by its container's name: two of one name could not be told apart on the next pass. The API server
  * refuses them as well, but only after all webhooks.
  */
-static bool check_names(struct planner *p)
+static bool check_names(struct planner *p, const struct json *list, const char *key)
 {
 	size_t count = 0;
-	struct str *names = arena_array(p->arena, json_count(p->workload->containers), sizeof *names);
-	for (const struct json *c = json_first(p->workload->containers); c != NULL && names != NULL; c = json_next(c))
+	struct str *names = arena_array(p->arena, json_count(list), sizeof *names);
+	for (const struct json *c = json_first(list); c != NULL && names != NULL; c = json_next(c))
 		names[count++] = container_name(c);
 	if (count > 1)
 		qsort(names, count, sizeof *names, str_order);
 	for (size_t i = 1; i < count; i++)
 		if (str_eq(names[i - 1], names[i]) && (i == 1 || !str_eq(names[i - 2], names[i])))
-			violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.containers", STR_ARG(p->pod_field)),
-				      arena_fmt(p->arena, "containers:twice:%.*s", STR_ARG(names[i])),
+			violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.%s", STR_ARG(p->pod_field), key),
+				      arena_fmt(p->arena, "%s:twice:%.*s", key, STR_ARG(names[i])),
 				      "found two containers named %s; give each one a name of its own",
-				      text_quote(names[i]).text);
+				      text_quote_name(names[i]).text);
 	return names != NULL;
 }
 
@@ -234,8 +234,7 @@ static bool uses_registry(const struct planner *p, const struct pull_secret *sec
 		if (from_registry(json_getz(c, "image"), secret))
 			return true;
 	for (const struct json *c = json_first(p->workload->init_containers); c != NULL; c = json_next(c))
-		if (from_registry(json_getz(c, "image"), secret) &&
-		    !(p->status.migration.p != NULL && str_eq(container_name(c), p->status.migration)))
+		if (c != p->migration && from_registry(json_getz(c, "image"), secret))
 			return true;
 	return false;
 }
@@ -501,7 +500,8 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	out->warnings = p.wishes.warnings;
 	read_status(&p, old);
 	out->skipped = why_nothing(&p);
-	if (out->skipped == NULL && out->problems.count == 0 && check_names(&p) && out->problems.count == 0) {
+	if (out->skipped == NULL && out->problems.count == 0 && check_names(&p, workload->containers, "containers") &&
+	    check_names(&p, workload->init_containers, "initContainers") && out->problems.count == 0) {
 		check_patterns(&p);
 		bool wished = p.wishes.bindings.count > 0 || p.wishes.migrate;
 		if (wished && out->problems.count == 0 && nowhere_to_inject(&p) && out->problems.count == 0 &&

@@ -187,7 +187,7 @@ bool plan_migration(struct planner *p, struct str *record, const struct json **w
 	const struct json *list = p->workload->init_containers;
 	const struct json *value = json_getz(p->workload->pod_spec, INIT);
 	size_t count = json_count(list), at = 0;
-	const struct json *mine = find_mine(p, &at);
+	const struct json *mine = p->migration = find_mine(p, &at);
 	bool same_name = mine != NULL && str_eq(p->status.migration, p->config->migration_container);
 	*record = (struct str){NULL, 0};
 	*was = NULL;

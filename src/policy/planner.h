@@ -46,6 +46,7 @@ struct planner {
 	struct plan_variable *variables; /* sorted by name and order */
 	size_t variable_count;
 	bool *injected;                        /* by index of the binding: a container has got its entries */
+	const struct json *migration;          /* the init container that was injected before; or NULL */
 	const struct json *old_container;      /* the old object's container beside the one that is planned; or NULL */
 	const struct json *model;              /* the container that the migration is modelled on; NULL: none */
 	struct plan_container model_result;    /* that container, as it will be */
