@@ -48,7 +48,7 @@
 
 /* server */
 #define LIMIT_THREADS 16                  /* threads that answer requests */
-#define LIMIT_CONNECTIONS 1024            /* connections of one thread */
+#define LIMIT_CONNECTIONS 1024            /* connections for each thread */
 #define LIMIT_ADMIN_CONNECTIONS 128       /* connections of the admin listener */
 #define LIMIT_ADMIN_BODY (16 * KIB)       /* a body that an admin request has no use for, and that is dropped */
 #define LIMIT_REQUEST_HEAD (32 * KIB)     /* what libmicrohttpd may use for one connection: request line and headers */

@@ -45,7 +45,7 @@ static struct connection *connection_new(struct connection_set *set, struct MHD_
 		return NULL;
 	c->set = set;
 	c->fd = fd;
-	c->began = service_now();
+	c->began = c->changed = service_now();
 	c->phase = CONNECTION_IDLE;
 	buf_init(&c->body, LIMIT_BODY);
 	if (set->counted) {
@@ -91,10 +91,10 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		/* The TLS session is gone already, and the credentials may follow. */
 		connection_free(*context);
 		*context = NULL;
-		set->count--;
+		atomic_fetch_sub(set->count, 1);
 		return;
 	}
-	set->count++;
+	atomic_fetch_add(set->count, 1);
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info == NULL)
 		return;
@@ -107,6 +107,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 static void receive(struct connection *c, int64_t now)
 {
 	c->phase = CONNECTION_RECEIVING;
+	c->changed = now;
 	c->due = now + c->set->service->request_milliseconds;
 }
 
@@ -131,6 +132,7 @@ void *connection_request(void *set, const char *uri, struct MHD_Connection *mhd)
 static void rest(struct connection *c, uint64_t records)
 {
 	c->phase = CONNECTION_IDLE;
+	c->changed = service_now();
 	c->bytes = bytes_received(c->fd);
 	c->records = records;
 }
@@ -154,7 +156,8 @@ void connection_completed(void *set, struct MHD_Connection *mhd, void **request,
 void connection_answering(struct connection *c, unsigned status)
 {
 	c->phase = CONNECTION_ANSWERING;
-	c->due = service_now() + c->set->service->request_milliseconds;
+	c->changed = service_now();
+	c->due = c->changed + c->set->service->request_milliseconds;
 	if (c->set->counted)
 		metrics_response(c->set->service->metrics, status);
 }
@@ -260,6 +263,29 @@ int64_t connections_sweep(struct connection_set *set, int64_t now)
 			next = c->due;
 	}
 	return next;
+}
+
+/* NULL when all are about to end. */
+static struct connection *quietest(const struct connection_set *set)
+{
+	struct connection *quietest = NULL;
+	for (struct connection *c = set->first; c != NULL; c = c->next)
+		if (c->phase != CONNECTION_CUT && (quietest == NULL || c->changed <= quietest->changed))
+			quietest = c;
+	return quietest;
+}
+
+bool connections_make_room(struct connection_set *set, int64_t now)
+{
+	for (struct connection *c = quietest(set); c != NULL; c = quietest(set)) {
+		int64_t before = c->changed;
+		notice(c, now); /* a request may just have come */
+		if (c->changed == before) {
+			cut(c);
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *connections_alert(const struct connection_set *set)

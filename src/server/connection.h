@@ -33,6 +33,7 @@ struct connection {
 	bool used;                       /* a request was answered */
 	enum connection_phase phase;
 	int64_t began;                   /* when it was accepted */
+	int64_t changed;                 /* when the phase began */
 	int64_t due;                     /* when the phase has to be over; no meaning for IDLE and CUT */
 	uint64_t bytes, records;         /* what had come when it became idle */
 
@@ -49,7 +50,7 @@ struct connection_set {
 	struct service *service;
 	bool counted;             /* on the admission listener: counted, and TLS */
 	struct connection *first;
-	unsigned count;           /* of connections that libmicrohttpd has */
+	atomic_uint *count;       /* of connections that libmicrohttpd has, in all sets of the listener */
 	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
 	bool active;              /* libmicrohttpd has called back since this was last false */
 	struct error refusal;     /* why a client was refused in its handshake; empty when there is nothing to tell */
@@ -86,6 +87,12 @@ const char *connections_alert(const struct connection_set *set);
 
 /* The connection of the client that was refused in its handshake; NULL when there is none. Each is returned once. */
 const struct connection *connections_refused(struct connection_set *set);
+
+/*
+ * Ends the connection on which nothing has begun or ended for the longest time, so that another one can come: whoever
+ * keeps many must not keep others out. False when all are about to end.
+ */
+bool connections_make_room(struct connection_set *set, int64_t now);
 
 /* Enforces the deadlines at `now`. Returns when the next one is due; INT64_MAX for none. */
 int64_t connections_sweep(struct connection_set *set, int64_t now);

@@ -22,6 +22,7 @@ struct server {
 	bool has_service;
 	struct tls_material material; /* of the credentials in use */
 	int listener, admin_listener, signals;
+	atomic_uint connections, admin_connections;
 	struct worker workers[LIMIT_THREADS], admin;
 	unsigned threads;
 };
@@ -35,18 +36,19 @@ unsigned server_default_threads(void)
 	return count < LIMIT_THREADS ? (unsigned)count : LIMIT_THREADS;
 }
 
-/* Allows as many open files as the system lets us, and returns how many connections a thread may have then. */
+/* Allows as many open files as the system lets us, and returns how many connections there may be then. */
 static unsigned raise_files(unsigned threads)
 {
 	struct rlimit limit;
+	unsigned wish = threads * LIMIT_CONNECTIONS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return LIMIT_CONNECTIONS;
+		return wish;
 	struct rlimit wanted = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
 	if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &wanted) == 0)
 		limit = wanted;
 	rlim_t reserved = LIMIT_RESERVED_FILES + LIMIT_ADMIN_CONNECTIONS;
-	rlim_t each = limit.rlim_cur > reserved ? (limit.rlim_cur - reserved) / threads : 1;
-	return each > 0 && each < LIMIT_CONNECTIONS ? (unsigned)each : LIMIT_CONNECTIONS;
+	rlim_t room = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 1;
+	return room < wish ? (unsigned)room : wish;
 }
 
 /* The signals that steer the server; blocked in all threads, so that only the descriptor gets them. */
@@ -82,8 +84,10 @@ static int open_listeners(struct server *s, const struct server_options *o, stru
 
 static int init_workers(struct server *s, const struct server_options *o, struct error *err)
 {
-	struct worker_site site = {admission_handle, o->tls_priorities, raise_files(s->threads), s->listener};
-	struct worker_site admin = {admin_handle, NULL, LIMIT_ADMIN_CONNECTIONS, s->admin_listener};
+	struct worker_site site = {admission_handle, o->tls_priorities, raise_files(s->threads),
+		&s->connections, s->listener};
+	struct worker_site admin = {admin_handle, NULL, LIMIT_ADMIN_CONNECTIONS, &s->admin_connections,
+		s->admin_listener};
 	int code = worker_init(&s->admin, &s->service, &admin, err);
 	for (unsigned i = 0; i < s->threads && code == 0; i++)
 		code = worker_init(&s->workers[i], &s->service, &site, err);

@@ -64,7 +64,8 @@ static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct 
 		MHD_OPTION_URI_LOG_CALLBACK, connection_request, set,
 		MHD_OPTION_NOTIFY_COMPLETED, connection_completed, set,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-		MHD_OPTION_CONNECTION_LIMIT, site->connections,
+		/* Two threads may take the last one at the same time. */
+		MHD_OPTION_CONNECTION_LIMIT, site->limit + LIMIT_THREADS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_REQUEST_HEAD,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		/* Without TLS the list ends here. */
@@ -75,8 +76,9 @@ static struct MHD_Daemon *start_daemon(struct connection_set *set, const struct 
 
 int worker_init(struct worker *w, struct service *service, const struct worker_site *site, struct error *err)
 {
-	w->set = (struct connection_set){.service = service, .counted = site->priorities != NULL};
-	w->connections = site->connections;
+	w->set = (struct connection_set){.service = service, .counted = site->priorities != NULL,
+		.count = site->count};
+	w->limit = site->limit;
 	w->listener = -1;
 	atomic_init(&w->ending, false);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -120,7 +122,7 @@ static void log_accept(struct worker *w, int error)
 		return;
 	log_line(&line, w->set.service->log, LOG_ERROR, "cannot accept connections");
 	log_strz(&line, "error", strerror(error));
-	log_int(&line, "connections", w->set.count);
+	log_int(&line, "connections", atomic_load(w->set.count));
 	if (held > 0)
 		log_int(&line, "held_back", (long long)held);
 	log_end(&line);
@@ -148,21 +150,41 @@ static void take_connection(struct worker *w)
 	w->accepts = service_now() + ACCEPT_MILLISECONDS;
 }
 
+static void make_room(struct worker *w)
+{
+	unsigned long long held;
+	struct log_line line;
+	int64_t now = service_now();
+	if (!connections_make_room(&w->set, now)) {
+		w->accepts = now + ACCEPT_MILLISECONDS;
+		return;
+	}
+	if (!log_valve_pass(&w->set.valve, now, &held))
+		return;
+	log_line(&line, w->set.service->log, LOG_WARN, "at the limit of connections; the longest quiet one is closed");
+	log_int(&line, "connections", atomic_load(w->set.count));
+	if (held > 0)
+		log_int(&line, "held_back", (long long)held);
+	log_end(&line);
+}
+
 /* Waits, and lets libmicrohttpd do what there is to do. True when anything happened. */
 static bool turn(struct worker *w, int64_t until)
 {
-	bool room = w->set.count < w->connections, accepts = room && service_now() >= w->accepts;
+	bool accepts = service_now() >= w->accepts;
 	struct pollfd files[] = {
 		{.fd = w->epoll, .events = POLLIN},
 		{.fd = w->wake, .events = POLLIN},
 		{.fd = accepts ? w->listener : -1, .events = POLLIN},
 	};
-	if (room && !accepts && w->accepts < until)
+	if (!accepts && w->accepts < until)
 		until = w->accepts;
 	int ready = poll(files, sizeof files / sizeof *files, wait_time(w, until));
 	w->set.active = false;
-	if (files[2].revents != 0)
+	if (files[2].revents != 0 && atomic_load(w->set.count) < w->limit)
 		take_connection(w);
+	else if (files[2].revents != 0)
+		make_room(w);
 	MHD_run_wait(w->daemon, 0);
 	return ready > 0;
 }

@@ -8,7 +8,7 @@
 struct worker {
 	struct connection_set set;
 	struct MHD_Daemon *daemon;
-	unsigned connections;   /* at most, at a time */
+	unsigned limit;         /* of connections, as in worker_site */
 	int listener;           /* a copy; -1 once nothing is accepted any more */
 	int64_t accepts;        /* from when on connections are accepted again; 0: now */
 	int epoll;              /* the daemon's; ready when it has something to do */
@@ -22,7 +22,8 @@ struct worker {
 struct worker_site {
 	MHD_AccessHandlerCallback handle;
 	const char *priorities; /* of TLS, a GnuTLS priority string; NULL: a plain listener */
-	unsigned connections; /* at most, at a time */
+	unsigned limit;       /* connections at a time, of all workers of the site */
+	atomic_uint *count;   /* how many there are */
 	int listener;         /* a listening socket that does not block, borrowed: the worker uses a copy */
 };
 

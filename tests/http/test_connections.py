@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Connections: reuse, TLS versions, clients that go away, many at once."""
+import contextlib
 import json
+import resource
 import socket
 import ssl
 import struct
@@ -246,6 +248,61 @@ class Many(harness.TestCase):
         while any(thread.is_alive() for thread in threads):
             self.assertEqual(self.server.get('/healthz')[0], 200)
         self.assertEqual(answers, [200] * 4)
+
+
+class Crowded(harness.TestCase):
+    """As many connections as the server takes: the one that has been quiet for longest makes room."""
+    options = ('--threads', '1')
+    LIMIT, ADMIN_LIMIT = 1024, 128
+
+    @classmethod
+    def setUpClass(cls):
+        cls.files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if cls.files[1] < 2 * cls.LIMIT:
+            raise unittest.SkipTest('this needs a limit of %d open files' % (2 * cls.LIMIT))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (cls.files[1], cls.files[1]))
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        resource.setrlimit(resource.RLIMIT_NOFILE, cls.files)
+
+    def test_clients_that_never_begin(self):
+        with contextlib.ExitStack() as stack:
+            kept = stack.enter_context(contextlib.closing(self.server.client()))
+            self.assertReviewed(exchange(kept, 'POST', '/mutate', BODY, JSON_TYPE))
+            quiet = [stack.enter_context(self.server.connect()) for _ in range(self.LIMIT - 1)]
+            self.server.wait_metric('connhook_connections', self.LIMIT)
+            self.assertReviewed(exchange(kept, 'POST', '/mutate', BODY, JSON_TYPE))
+            self.assertServes()
+            self.assertEqual(quiet[0].recv(1), b'')
+            self.assertIn('the longest quiet one is closed', self.server.wait_log('limit of connections'))
+            # The one in use was never the quietest.
+            self.assertReviewed(exchange(kept, 'POST', '/mutate', BODY, JSON_TYPE))
+            quiet[-1].setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                quiet[-1].recv(1)
+        self.server.wait_metric('connhook_connections', 0)
+
+    def test_idle_clients(self):
+        context = self.server.context()
+        with contextlib.ExitStack() as stack:
+            idle = [stack.enter_context(self.server.tls(context)) for _ in range(self.LIMIT)]
+            for _ in range(3):
+                self.assertServes()
+            # The first one had its turn and is gone; a used one is no worse than a new one.
+            self.assertEqual(idle[0].recv(1), b'')
+            idle[-1].sendall(head('/mutate', len(BODY)) + BODY)
+            self.assertReviewed(read_response(idle[-1]))
+        self.server.wait_metric('connhook_connections', 0)
+
+    def test_admin(self):
+        """A liveness probe that finds no room ends the process."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(2 * self.ADMIN_LIMIT):
+                stack.enter_context(self.server.admin())
+            self.assertEqual(self.server.get('/healthz')[0], 200)
 
 
 if __name__ == '__main__':
