@@ -39,7 +39,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test asan e2e fuzz fuzz-tools lint load load-tools clean install golden \
+.PHONY: all help deps demo test torture asan e2e fuzz fuzz-tools lint load load-tools clean install golden \
 	check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -50,6 +50,7 @@ help:
 	@echo 'make             build $(B)/connhook'
 	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
 	@echo 'make test        install what is missing, build, and run all tests'
+	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
@@ -116,6 +117,13 @@ test:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 check-tools
 	@$(PYTHON) tests/run.py --build $(B)
+
+# Every allocation of everything that needs no server fails in turn; TORTURE_STEP=10: every tenth.
+TORTURE_STEP ?= 1
+torture:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 $(B)/connhook $(B)/tests/support/torture $(B)/tests/support/decide_pipe
+	@$(PYTHON) tests/torture.py --build $(B) --step $(TORTURE_STEP)
 
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:

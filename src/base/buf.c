@@ -19,7 +19,7 @@ void buf_free(struct buf *b)
 
 void buf_fail(struct buf *b, int error)
 {
-	if (b->error != 0)
+	if (b->error != 0 || error == 0)
 		return;
 	free(b->p);
 	b->p = NULL;

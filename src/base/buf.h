@@ -25,7 +25,7 @@ void buf_addc(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_fmtv(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* Makes it a failed buffer, unless it is one: what was to be appended could not be made. */
+/* Makes it a failed buffer, unless it is one: what was to be appended could not be made. No error changes nothing. */
 void buf_fail(struct buf *b, int error);
 
 /* Drops the bytes behind the first `n`. */

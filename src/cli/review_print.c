@@ -261,13 +261,11 @@ static void diff_print(struct buf *out, const struct review *review, const struc
 	review_add_title(&old_name, r);
 	buf_addz(&new_name, "admitted ");
 	review_add_title(&new_name, r);
-	int errors[] = {before.error, after.error, old_name.error, new_name.error}, error = 0;
-	for (size_t i = 0; i < sizeof errors / sizeof errors[0] && error == 0; i++)
-		error = errors[i];
-	if (error == 0)
+	struct buf *parts[] = {&before, &after, &old_name, &new_name};
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		buf_fail(out, parts[i]->error);
+	if (out->error == 0)
 		diff_unified(out, buf_str(&before), buf_str(&after), buf_str(&old_name), buf_str(&new_name), review->colour);
-	else
-		buf_fail(out, error);
 	buf_free(&before);
 	buf_free(&after);
 	buf_free(&old_name);

@@ -37,8 +37,7 @@ static void add_about(struct buf *out, const struct review_result *r, const stru
 /* Moves the failure of a buffer that is done with to `out`. */
 static void done(struct buf *text, struct buf *out)
 {
-	if (text->error != 0)
-		buf_fail(out, text->error);
+	buf_fail(out, text->error);
 	buf_free(text);
 }
 

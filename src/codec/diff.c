@@ -242,8 +242,7 @@ void diff_unified(struct buf *out, struct str before, struct str after, struct s
 	if (str_eq(before, after))
 		return;
 	if (!side_init(&a, before) || !side_init(&b, after) || compare(&a, &b) != 0) {
-		buf_free(out);
-		out->error = ERR_NOMEM;
+		buf_fail(out, ERR_NOMEM);
 	} else {
 		const char *on = colour ? BOLD : "", *off = colour ? RESET : "";
 		buf_fmt(out, "%s--- %.*s%s\n%s+++ %.*s%s\n", on, STR_ARG(before_name), off, on, STR_ARG(after_name), off);

@@ -54,9 +54,10 @@ static int duplicate_key(const struct place *p, const char *key, struct error *e
 	struct buf path;
 	buf_init(&path, ERROR_TEXT_MAX);
 	place_write(p, &path);
-	int rc = error_set(err, ERR_INVALID, "malformed JSON: key %s stands twice in %s%.*s",
-			   text_quote(str_of(key)).text,
-			   path.n > 0 ? "" : "the outermost object", STR_ARG(buf_str(&path)));
+	const char *place = path.error != 0 ? "an inner object" : path.n == 0 ? "the outermost object" : path.p;
+	int rc = path.error == ERR_NOMEM ? error_nomem(err)
+					 : error_set(err, ERR_INVALID, "malformed JSON: key %s stands twice in %s",
+						     text_quote(str_of(key)).text, place);
 	buf_free(&path);
 	return rc;
 }

@@ -40,8 +40,7 @@ void cel_glob(struct buf *out, const char *subject, struct str glob)
 		buf_fmt(out, "%s.matches(", subject);
 		cel_string(out, buf_str(&pattern));
 		buf_addc(out, ')');
-		if (out->error == 0)
-			out->error = pattern.error;
+		buf_fail(out, pattern.error);
 		buf_free(&pattern);
 	}
 }
@@ -70,8 +69,7 @@ void cel_built_condition(struct json_writer *w, const char *name, struct buf *te
 	jw_memberz(w, "name", name);
 	jw_member(w, "expression", buf_str(text));
 	jw_object_end(w);
-	if (text->error != 0)
-		w->out->error = text->error;
+	buf_fail(w->out, text->error);
 	buf_free(text);
 }
 

@@ -391,11 +391,22 @@ static void decide_request(struct call *c)
 		d->skipped = NULL;
 }
 
+/* Whose request it was stays; what was decided on it so far is not said, and so not counted. */
 static void answer_failure(struct decision *d, int status, const char *reason, struct str message)
 {
-	d->http_status = status;
-	d->allowed = false;
 	buf_free(&d->body);
+	*d = (struct decision){
+		.arena = d->arena,
+		.http_status = status,
+		.dry_run = d->dry_run,
+		.uid = d->uid,
+		.operation = d->operation,
+		.group = d->group,
+		.kind = d->kind,
+		.namespace = d->namespace,
+		.name = d->name,
+		.user = d->user,
+	};
 	buf_init(&d->body, LIMIT_RESPONSE);
 	review_write_status(&d->body, status, reason, message);
 }
@@ -406,17 +417,15 @@ void decide(const struct config *config, enum phase phase, struct str body, stru
 	struct call c = {.arena = &out->arena, .config = config, .phase = phase, .out = out};
 	buf_init(&out->body, LIMIT_RESPONSE);
 	int rc = review_parse(c.arena, body, &c.request, &err);
-	if (rc == ERR_INVALID || rc == ERR_LIMIT) {
-		answer_failure(out, 400, "BadRequest", error_str(&err));
-		return;
-	}
 	if (rc == 0) {
 		note_request(out, &c.request);
 		decide_request(&c);
 		write_answer(&c);
 		note_bindings(&c);
+	} else if (rc != ERR_NOMEM) {
+		answer_failure(out, 400, "BadRequest", error_str(&err));
 	}
-	if (rc != 0 || c.arena->failed || out->body.error != 0)
+	if (rc == ERR_NOMEM || c.arena->failed || out->body.error != 0)
 		answer_failure(out, 500, "InternalError", STR("out of memory"));
 }
 

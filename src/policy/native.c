@@ -29,8 +29,7 @@ bool native_has(const struct config *config, enum rule_id id)
 struct str native_take(const struct native *n, struct buf *text)
 {
 	struct str result = arena_str(n->arena, buf_str(text));
-	if (text->error != 0)
-		n->w->out->error = text->error;
+	buf_fail(n->w->out, text->error);
 	buf_free(text);
 	return result.p ? result : STR("");
 }
@@ -286,8 +285,8 @@ void native_write_policy(struct buf *out, const struct config *config, enum rule
 	jw_array_end(&w);
 	jw_object_end(&w);
 	jw_object_end(&w);
-	if (arena.failed && out->error == 0)
-		out->error = ERR_NOMEM;
+	if (arena.failed)
+		buf_fail(out, ERR_NOMEM);
 	arena_free(&arena);
 }
 

@@ -209,8 +209,8 @@ static void cel_annotated(struct buf *text, const char *root, const char *const 
 	buf_fmt(&key, "%.*s/", STR_ARG(prefix));
 	cel_string(text, buf_str(&key));
 	buf_addz(text, ")))");
-	if (text->error == 0)
-		text->error = at.error != 0 ? at.error : key.error;
+	buf_fail(text, at.error);
+	buf_fail(text, key.error);
 	buf_free(&at);
 	buf_free(&key);
 }
@@ -268,8 +268,7 @@ static void write_client(struct json_writer *w, const struct registration *r, co
 		buf_init(&url, w->out->limit);
 		buf_fmt(&url, "%.*s%s", STR_ARG(r->url), path);
 		jw_member(w, "url", buf_str(&url));
-		if (url.error != 0)
-			w->out->error = url.error;
+		buf_fail(w->out, url.error);
 		buf_free(&url);
 	} else {
 		jw_key(w, "service");

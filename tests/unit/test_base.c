@@ -189,6 +189,8 @@ START_TEST(a_buffer_keeps_its_limit)
 	buf_free(&b);
 	buf_init(&b, SMALL_LIMIT);
 	buf_addz(&b, "1234");
+	buf_fail(&b, 0);
+	ck_assert(b.error == 0 && b.n == 4);
 	buf_fail(&b, ERR_INVALID);
 	buf_fail(&b, ERR_NOMEM);
 	buf_addc(&b, '5');

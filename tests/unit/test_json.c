@@ -285,6 +285,20 @@ START_TEST(a_key_stands_once_among_many)
 }
 END_TEST
 
+/* The path to it does not fit into a sentence. */
+START_TEST(a_key_stands_once_behind_a_long_one)
+{
+	struct buf text;
+	struct json *tree;
+	struct error err;
+	buf_init(&text, TEXT_LIMIT);
+	buf_fmt(&text, "{\"%0*d\":{\"a\":1,\"a\":2}}", ERROR_TEXT_MAX + 1, 0);
+	ck_assert_int_eq(json_parse(buf_str(&text), &tree, &err), ERR_INVALID);
+	ck_assert_str_eq(err.text, "malformed JSON: key \"a\" stands twice in an inner object");
+	buf_free(&text);
+}
+END_TEST
+
 /* Comparing every pair of keys would not end before Check's time is over. */
 START_TEST(very_many_keys_take_little_time)
 {
@@ -578,6 +592,7 @@ int main(void)
 	tcase_add_test(tests, depth_is_limited_exactly);
 	tcase_add_test(tests, a_key_stands_once);
 	tcase_add_test(tests, a_key_stands_once_among_many);
+	tcase_add_test(tests, a_key_stands_once_behind_a_long_one);
 	tcase_add_test(tests, very_many_keys_take_little_time);
 	tcase_add_test(tests, looking_things_up);
 	tcase_add_test(tests, empty_and_named);
