@@ -12,11 +12,12 @@
 
 /*
  * TLS 1.3 and 1.2; with 1.2 only key exchanges with forward secrecy and authenticated ciphers (RFC 9325). The API
- * server, which is Go, has all of them.
+ * server, which is Go, has all of them. The client's order decides: in its own, GnuTLS prefers the group P-256, and
+ * would ask a client that begins with X25519, as Go does, to begin anew.
  */
 #define TLS_PRIORITIES \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:" \
-	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
 
 /*
  * ERR_INVALID unless `text` is a priority string of GnuTLS that sessions can be agreed on with, all of TLS 1.2 or newer

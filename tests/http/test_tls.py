@@ -11,8 +11,23 @@ import unittest
 import harness
 from harness import BODY, WAIT, Server, head, read_response
 from harness.authority import Authority, join
+from harness.wire import Wire
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+
+
+class Handshake(harness.TestCase):
+    # The random number of a ServerHello that is a HelloRetryRequest (RFC 8446, 4.1.3).
+    RETRY = bytes.fromhex('cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c')
+
+    def test_one_round_trip(self):
+        """A client that begins with X25519, as Go and OpenSSL do, is not asked to begin anew."""
+        wire = Wire(self.server, self.server.context())
+        wire.sock.sendall(wire.hello())
+        answer = wire.sock.recv(65536)
+        wire.sock.close()
+        self.assertEqual(answer[:3], b'\x16\x03\x03')
+        self.assertNotIn(self.RETRY, answer)
 
 
 class Priorities(unittest.TestCase):
