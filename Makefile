@@ -39,7 +39,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan e2e fuzz fuzz-tools lint load load-tools clean install golden \
+.PHONY: all help deps demo test torture asan chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
 	check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -52,6 +52,7 @@ help:
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make chart       what the Helm chart renders to; metrics and alerts, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
@@ -148,8 +149,15 @@ e2e:
 	@$(PYTHON) tests/e2e/selftest.py
 	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
-	@for suite in tests/chart/generate.py tests/chart/registration.py tests/chart/render.py tests/chart/schema.py \
-		tests/cli/native.py; do echo "$$suite"; $(PYTHON) $$suite $(B)/connhook || exit 1; done
+	@$(MAKE) --no-print-directory chart
+
+# Helm and promtool are fetched once; nothing is installed or started.
+CHART_SUITES = $(addprefix tests/chart/,generate.py registration.py render.py schema.py) \
+	$(addprefix tests/monitoring/,metrics.py alerts.py) tests/cli/native.py
+chart:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 all
+	@for suite in $(CHART_SUITES); do echo "$$suite"; $(PYTHON) $$suite $(B)/connhook || exit 1; done
 
 # Reviews over HTTPS from Go's client, which is the API server's. At length: make load LOAD_REVIEWS=1000000
 LOAD_REVIEWS ?= 200000

@@ -71,7 +71,8 @@ struct metrics {
 	uint64_t responses[CODES];
 	long long connections;
 	char fingerprint[NAME_MAX_LENGTH + 1];
-	time_t configured, not_after;
+	time_t configured;
+	struct validity certificate;
 	bool reload_failed;
 	unsigned long long lost_lines;
 };
@@ -269,10 +270,10 @@ void metrics_reload(struct metrics *m, bool successful)
 	pthread_mutex_unlock(&m->lock);
 }
 
-void metrics_certificate(struct metrics *m, time_t not_after)
+void metrics_certificate(struct metrics *m, const struct validity *certificate)
 {
 	pthread_mutex_lock(&m->lock);
-	m->not_after = not_after;
+	m->certificate = *certificate;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -388,8 +389,10 @@ static void write_state(const struct metrics *m, struct buf *out)
 	       !m->reload_failed);
 	single(out, "config_last_reload_success_timestamp_seconds", "When the configuration in use was read.",
 	       (long long)m->configured);
+	single(out, "tls_certificate_not_before_timestamp_seconds", "When the serving certificate begins to be valid.",
+	       (long long)m->certificate.not_before);
 	single(out, "tls_certificate_not_after_timestamp_seconds", "When the serving certificate ends.",
-	       (long long)m->not_after);
+	       (long long)m->certificate.not_after);
 	head(out, "log_lost_lines_total", "counter", "Lines of the log that could not be written without waiting.");
 	buf_fmt(out, PREFIX "log_lost_lines_total %llu\n", m->lost_lines);
 	head(out, "build_info", "gauge", "Always 1; the labels say what runs.");

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "policy/decide.h"
+#include "server/validity.h"
 
 #include <stdint.h>
 #include <time.h>
@@ -46,8 +47,8 @@ void metrics_configuration(struct metrics *m, const struct config *config, time_
 /* The last attempt to read the files anew was good, or was not. */
 void metrics_reload(struct metrics *m, bool successful);
 
-/* The certificate in use ends then. */
-void metrics_certificate(struct metrics *m, time_t not_after);
+/* The certificate in use is valid then. */
+void metrics_certificate(struct metrics *m, const struct validity *certificate);
 
 /* So many lines of the log could not be written since the beginning. */
 void metrics_log_lost(struct metrics *m, unsigned long long lines);

@@ -47,7 +47,7 @@ int service_init(struct service *service, struct config *config, struct credenti
 	service->errors.config.text[0] = service->errors.pair.text[0] = service->errors.client_ca.text[0] = '\0';
 	atomic_init(&service->draining, false);
 	metrics_configuration(metrics, snapshot->config, now);
-	metrics_certificate(metrics, credentials_dates(credentials)->certificate.not_after);
+	metrics_certificate(metrics, &credentials_dates(credentials)->certificate);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ int service_replace_config(struct service *service, struct config *config, struc
 
 void service_replace_credentials(struct service *service, struct credentials *credentials)
 {
-	metrics_certificate(service->metrics, credentials_dates(credentials)->certificate.not_after);
+	metrics_certificate(service->metrics, &credentials_dates(credentials)->certificate);
 	pthread_mutex_lock(&service->lock);
 	struct credentials *old = service->credentials;
 	service->credentials = credentials;

