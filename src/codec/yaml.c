@@ -44,16 +44,14 @@ struct reader {
 
 /* ---- errors ---- */
 
-/* The byte where libyaml counts `index` characters; 0 behind the end. */
-static char byte_at(struct str text, size_t index)
+/* The rest of the line from where libyaml counts `index` characters on. */
+static struct str line_at(struct str text, size_t index)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		if (((unsigned char)text.p[i] & 0xC0) == 0x80)
-			continue;
-		if (index-- == 0)
-			return text.p[i];
-	}
-	return '\0';
+	size_t i = 0;
+	for (; i < text.n && (index > 0 || ((unsigned char)text.p[i] & 0xC0) == 0x80); i++)
+		index -= ((unsigned char)text.p[i] & 0xC0) != 0x80;
+	text = str_from(text, i);
+	return (struct str){text.p, str_find(text, '\n')};
 }
 
 /* Says in one sentence what libyaml found. */
@@ -70,10 +68,18 @@ static int syntax_error(struct reader *r)
 			line += end;
 			column = end ? 1 : column + (((unsigned char)r->text.p[i] & 0xC0) != 0x80);
 		}
-		return yaml_error_at(r->err, line, column, ERR_INVALID, "YAML cannot hold this byte: %s", problem);
+		struct str at = str_from(r->text, p->problem_offset);
+		size_t n = text_character(at, NULL);
+		at.n = n > 0 ? n : at.n > 0;
+		return yaml_error_at(r->err, line, column, ERR_INVALID, "YAML cannot hold %s (%s); save the file as UTF-8 "
+				     "without control characters",
+				     text_quote(at).text, problem);
 	}
 	size_t line = p->problem_mark.line + 1, column = p->problem_mark.column + 1;
-	char c = byte_at(r->text, p->problem_mark.index);
+	struct str rest = line_at(r->text, p->problem_mark.index), context = STR("");
+	char c = rest.n > 0 ? rest.p[0] : '\0';
+	if (p->context != NULL)
+		context = arena_fmt(r->arena, ", %s that begins on line %zu", p->context, p->context_mark.line + 1);
 	if (c == '\t')
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML: a tab; indent with spaces");
 	if (c == '@' || c == '`')
@@ -81,11 +87,10 @@ static int syntax_error(struct reader *r)
 			       "malformed YAML: a plain value cannot begin with %c; put it in quotes", c);
 	if (c == ':')
 		return yaml_error_at(r->err, line, column, ERR_INVALID,
-				     "malformed YAML: a colon where no key can end; put text that holds one in quotes");
-	if (p->context == NULL)
-		return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML: %s", problem);
-	return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML: %s, %s that begins on line %zu",
-			     problem, p->context, p->context_mark.line + 1);
+				     "malformed YAML: a colon where no key can end%.*s; put text that holds one in quotes",
+				     STR_ARG(context));
+	return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML at %s: %s%.*s",
+			     rest.n > 0 ? text_quote(str_trim(rest)).text : "the end", problem, STR_ARG(context));
 }
 
 /* ---- anchors ---- */
@@ -144,12 +149,18 @@ static int node_new(struct reader *r, enum yaml_kind kind, yaml_mark_t mark, str
 	return 0;
 }
 
+static int bad_key(struct reader *r, enum yaml_kind kind, size_t line, size_t column)
+{
+	return yaml_error_at(r->err, line, column, ERR_INVALID,
+			     "the key is %s; expected a string: put text that begins with { or [ in quotes",
+			     yaml_kind_name(kind));
+}
+
 /* Turns the scalar into the key of the next entry: a string. */
 static int key_set(struct reader *r, struct frame *f, struct yaml_node *node)
 {
 	if (node->kind == YAML_SEQUENCE || node->kind == YAML_MAPPING || node->kind == YAML_NULL)
-		return yaml_error_at(r->err, node->line, node->column, ERR_INVALID, "the key is %s; a key is a string",
-				     yaml_kind_name(node->kind));
+		return bad_key(r, node->kind, node->line, node->column);
 	if (node->kind == YAML_INT && str_eqz(node->text, "-0"))
 		node->text = STR("0");
 	if (node->kind == YAML_FLOAT)
@@ -337,8 +348,7 @@ static int collection_start(struct reader *r, enum yaml_kind kind, const yaml_ch
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "an unknown tag; %s may have !!%.*s",
 				     yaml_kind_name(kind), STR_ARG(usual));
 	if (wants_key(r))
-		return yaml_error_at(r->err, line, column, ERR_INVALID, "the key is %s; a key is a string",
-				     yaml_kind_name(kind));
+		return bad_key(r, kind, line, column);
 	if (r->depth == LIMIT_YAML_DEPTH)
 		return too_deep(r, mark);
 	size_t before = r->nodes;

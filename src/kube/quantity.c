@@ -116,3 +116,21 @@ bool quantity_equal(struct str a, struct str b)
 	normalise(&y);
 	return x.negative == y.negative && x.digits == y.digits && x.ten == y.ten && x.two == y.two;
 }
+
+static double value(const struct quantity *q)
+{
+	double v = q->negative ? -(double)q->digits : (double)q->digits;
+	for (int i = 0; i < q->ten; i++)
+		v *= 10;
+	for (int i = 0; i > q->ten; i--)
+		v /= 10;
+	for (int i = 0; i < q->two; i++)
+		v *= 2;
+	return v;
+}
+
+bool quantity_exceeds(struct str a, struct str b)
+{
+	struct quantity x, y;
+	return parse(a, &x) && parse(b, &y) && !quantity_equal(a, b) && value(&x) > value(&y);
+}

@@ -11,4 +11,7 @@ bool quantity_is_valid(struct str s);
  * are valid quantities. */
 bool quantity_equal(struct str a, struct str b);
 
+/* Is `a` more than `b`? Both are valid quantities; amounts that differ in the 16th digit only may count as equal. */
+bool quantity_exceeds(struct str a, struct str b);
+
 #endif

@@ -5,9 +5,6 @@
 #include "base/text.h"
 #include "kube/name.h"
 
-/* A Secret that Crossplane writes for a claim. */
-#define CLAIM_SUFFIX "-conn"
-
 /* One element of a list: `name` or `name=instance`. */
 struct element {
 	struct str text, name, instance;
@@ -29,14 +26,17 @@ static struct str suggestion(const struct config *config, struct str name, struc
 	return closest ? arena_fmt(arena, "; did you mean \"%.*s\"?", STR_ARG(closest->name)) : STR("");
 }
 
+/* "expected one of: db, cache" */
 static struct str choices(const struct config *config, struct arena *arena)
 {
+	if (config->binding_count == 0)
+		return STR("the configuration has none");
 	struct buf text;
 	buf_init(&text, LIMIT_MESSAGE);
+	buf_addz(&text, "expected one of:");
 	for (size_t i = 0; i < config->binding_count && text.n < LIMIT_MESSAGE / 4; i++)
-		buf_fmt(&text, "%s%.*s", i > 0 ? ", " : "", STR_ARG(config->bindings[i].name));
-	struct str result = buf_move(&text, arena);
-	return config->binding_count > 0 ? result : STR("none is configured");
+		buf_fmt(&text, "%s %.*s", i > 0 ? "," : "", STR_ARG(config->bindings[i].name));
+	return buf_move(&text, arena);
 }
 
 static struct str identity(struct arena *arena, const char *fault, struct str part)
@@ -69,7 +69,7 @@ static bool element_read(const struct config *config, struct str text, struct st
 	e.binding = config_binding(config, e.name);
 	if (e.binding == NULL) {
 		violation_add(problems, field, identity(arena, "unknown", e.name),
-			      "found %s, which is not a binding; expected one of: %.*s%.*s", text_quote(e.name).text,
+			      "found %s, which is not a binding; %.*s%.*s", text_quote(e.name).text,
 			      STR_ARG(choices(config, arena)), STR_ARG(suggestion(config, e.name, arena)));
 		return false;
 	}
@@ -84,7 +84,7 @@ static size_t list_read(const struct config *config, struct str list, struct str
 	struct arena *arena = problems->arena;
 	if (str_trim(list).n == 0) {
 		violation_add(problems, field, identity(arena, "empty-list", STR("")),
-			      "the list is empty; name at least one of: %.*s; or remove the annotation",
+			      "the list is empty; %.*s; name one, or remove the annotation",
 			      STR_ARG(choices(config, arena)));
 		return 0;
 	}
@@ -113,12 +113,6 @@ static size_t list_read(const struct config *config, struct str list, struct str
 	return count;
 }
 
-void binding_list_check(const struct config *config, struct str list, struct str field, struct violations *problems)
-{
-	struct element elements[LIMIT_LIST];
-	(void)list_read(config, list, field, problems, elements);
-}
-
 static bool wants_instance(const struct binding *b)
 {
 	bool wants = template_wants_instance(b->secret_name) || template_wants_instance(b->claim) ||
@@ -144,15 +138,15 @@ static bool secret_name(const struct element *e, const struct template_values *v
 	struct str base = e->instance.p != NULL && !template_wants_instance(template)
 				  ? e->instance
 				  : template_expand(arena, template, values);
-	if (is_claim && str_ends(base, STR(CLAIM_SUFFIX))) {
-		struct str claim = {base.p, base.n - (sizeof CLAIM_SUFFIX - 1)};
+	if (is_claim && str_ends(base, STR(CONNECTION_SUFFIX))) {
+		struct str claim = {base.p, base.n - (sizeof CONNECTION_SUFFIX - 1)};
 		violation_add(problems, field, identity(arena, "conn", e->text),
 			      "%s names the claim's Secret %s; expected the claim: write %s",
 			      text_quote(e->text).text, text_quote(base).text,
 			      text_quote_name(arena_fmt(arena, "%.*s=%.*s", STR_ARG(e->name), STR_ARG(claim))).text);
 		return false;
 	}
-	*out = is_claim ? arena_fmt(arena, "%.*s" CLAIM_SUFFIX, STR_ARG(base)) : base;
+	*out = is_claim ? arena_fmt(arena, "%.*s" CONNECTION_SUFFIX, STR_ARG(base)) : base;
 	if (name_is_subdomain(*out))
 		return true;
 	violation_add(problems, field, identity(arena, "name", *out),

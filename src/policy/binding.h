@@ -28,14 +28,8 @@ struct bound_list {
 };
 
 /*
- * Checks a list's form and names against the configuration: "db,cache=identity-cache". Adds what is wrong to
- * `problems` (field and identity prefix as given).
- */
-void binding_list_check(const struct config *config, struct str list, struct str field, struct violations *problems);
-
-/*
- * Reads a list and fills each binding's templates. What is wrong goes to `problems`; the bindings without fault are
- * in *out. Memory is the problems' arena.
+ * Reads a list, "db,cache=identity-cache", and fills each binding's templates. What is wrong goes to `problems`; the
+ * bindings without fault are in *out. Memory is the problems' arena.
  */
 void binding_list_read(const struct config *config, struct str list, const struct template_values *values,
 		       struct str field, struct violations *problems, struct bound_list *out);

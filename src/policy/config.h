@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+/* How connection Secrets are named, behind the claim's name: Crossplane writes them, nobody else. */
+#define CONNECTION_SUFFIX "-conn"
+
 enum rule_mode { MODE_OFF, MODE_WARN, MODE_ENFORCE };
 
 /* A list of strings: names or globs, as the field's comment says. */

@@ -6,16 +6,23 @@
 #include "policy/binding.h"
 #include "policy/template.h"
 
-/* A Secret name, once a template's placeholders are filled with something good. */
-static int check_secret_template(struct loader *l, const struct yaml_node *at, struct str template)
+#define SECRET_NAME "at most 253 lower-case letters, digits, - and ."
+#define SECRET_KEY "at most 253 letters, digits, - _ and ."
+
+/* What fills a template's placeholders without making a name bad that could be good. */
+static const struct template_values sample = {STR_INIT("a"), STR_INIT("a"), STR_INIT("a")};
+
+/* A Secret name, once a template's placeholders are filled; `suffix` goes behind it. */
+static int check_secret_template(struct loader *l, const struct yaml_node *at, struct str template, const char *suffix)
 {
-	struct template_values sample = {STR("a"), STR("a"), STR("a")};
 	struct str name = template_expand(l->arena, template, &sample);
-	return name_is_subdomain(name)
-		       ? 0
-		       : reader_fail(l, at, "%s can never give a valid Secret name; expected lower-case letters, digits, "
-				     "- and .",
-			      text_quote(template).text);
+	if (*suffix != '\0' && str_ends(name, str_of(suffix)))
+		return reader_fail(l, at, "%s names a claim's Secret; expected the claim, without %s",
+				   text_quote_name(template).text, suffix);
+	if (!name_is_subdomain(arena_fmt(l->arena, "%.*s%s", STR_ARG(name), suffix)))
+		return reader_fail(l, at, "%s can never give a valid Secret name; expected " SECRET_NAME,
+				   text_quote(template).text);
+	return 0;
 }
 
 static int read_env_entry(struct loader *l, const struct yaml_node *node, bool has_secret, struct env_mapping *out)
@@ -24,9 +31,7 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 	struct env_mapping e = {0};
 	int rc = reader_check_keys(l, node, "an entry of env", keys);
 	if (rc == 0)
-		rc = reader_must_have(l, node, "name", "an entry of env");
-	if (rc == 0)
-		rc = reader_string(l, node, "name", &e.name);
+		rc = reader_required(l, node, "name", "an entry of env", &e.name);
 	if (rc == 0)
 		rc = reader_string(l, node, "key", &e.key);
 	const struct yaml_node *value = yaml_get(node, STR("value"));
@@ -48,7 +53,7 @@ static int read_env_entry(struct loader *l, const struct yaml_node *node, bool h
 				   "entry %s of env reads a key, but the binding has no Secret; add secretName or claim",
 			    text_quote(e.name).text);
 	if (e.key.p != NULL && !name_is_secret_key(e.key))
-		return reader_fail(l, node, "%s cannot be a key of a Secret", text_quote(e.key).text);
+		return reader_fail(l, node, "%s cannot be a key of a Secret; expected " SECRET_KEY, text_quote(e.key).text);
 	*out = e;
 	return 0;
 }
@@ -81,12 +86,15 @@ static int read_env(struct loader *l, const struct yaml_node *node, struct bindi
 	return 0;
 }
 
-static int check_keys_known(struct loader *l, const struct yaml_node *node, const struct binding *b)
+static const struct name_form secret_keys = {name_is_secret_key, "keys of a Secret: " SECRET_KEY};
+
+static int check_keys(struct loader *l, const struct yaml_node *node, const struct names *keys)
 {
-	for (size_t i = 0; i < b->keys.count; i++)
-		if (!name_is_secret_key(b->keys.items[i]))
-			return reader_fail(l, yaml_get(node, STR("keys")), "%s cannot be a key of a Secret",
-				    text_quote(b->keys.items[i]).text);
+	for (size_t i = 1; i < keys->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(keys->items[i], keys->items[k]))
+				return reader_fail(l, yaml_get(node, STR("keys")), "keys holds %s twice; remove one",
+						   text_quote(keys->items[i]).text);
 	return 0;
 }
 
@@ -106,13 +114,14 @@ static int check_binding(struct loader *l, const struct yaml_node *node, const s
 				   "binding \"%.*s\" has keys, prefix or optional but no Secret; add secretName or claim",
 			    STR_ARG(b->name));
 	if (b->prefix.n > 0 && !name_is_env(b->prefix))
-		return reader_fail(l, yaml_get(node, STR("prefix")), "%s cannot begin an environment variable",
-			    text_quote(b->prefix).text);
-	int rc = check_keys_known(l, node, b);
+		return reader_fail(l, yaml_get(node, STR("prefix")),
+				   "%s cannot begin an environment variable; expected printable ASCII without =",
+				   text_quote(b->prefix).text);
+	int rc = check_keys(l, node, &b->keys);
 	if (rc == 0 && secret != NULL)
-		rc = check_secret_template(l, secret, b->secret_name);
+		rc = check_secret_template(l, secret, b->secret_name, "");
 	if (rc == 0 && claim != NULL)
-		rc = check_secret_template(l, claim, b->claim);
+		rc = check_secret_template(l, claim, b->claim, CONNECTION_SUFFIX);
 	return rc;
 }
 
@@ -122,9 +131,7 @@ static int read_binding(struct loader *l, const struct yaml_node *node, struct b
 	struct binding b = {.prefix = STR("")};
 	int rc = reader_check_keys(l, node, "a binding", keys);
 	if (rc == 0)
-		rc = reader_must_have(l, node, "name", "a binding");
-	if (rc == 0)
-		rc = reader_string(l, node, "name", &b.name);
+		rc = reader_required(l, node, "name", "a binding", &b.name);
 	if (rc == 0)
 		rc = reader_template(l, node, "secretName", &b.secret_name);
 	if (rc == 0)
@@ -132,7 +139,7 @@ static int read_binding(struct loader *l, const struct yaml_node *node, struct b
 	if (rc == 0)
 		rc = reader_template(l, node, "prefix", &b.prefix);
 	if (rc == 0)
-		rc = reader_names(l, node, "keys", &b.keys);
+		rc = reader_names(l, node, "keys", &secret_keys, &b.keys);
 	if (rc == 0)
 		rc = reader_bool(l, node, "optional", &b.optional);
 	if (rc == 0)
@@ -168,17 +175,14 @@ int config_read_bindings(struct loader *l, const struct yaml_node *root)
 
 /* ---- defaults ---- */
 
+static const struct name_form label_values = {name_is_label_value, "at most 63 letters, digits, - _ and dots"};
+
 static int read_match_labels(struct loader *l, const struct yaml_node *node, struct default_bindings *d)
 {
 	const struct yaml_node *labels = yaml_get(node, STR("matchLabels"));
 	if (labels == NULL)
 		return 0;
-	if (labels->kind != YAML_MAPPING)
-		return reader_wrong_kind(l, labels, "matchLabels", "a mapping of labels to values");
-	for (const struct yaml_node *m = labels->first; m != NULL; m = m->next)
-		if (m->kind != YAML_STRING)
-			return reader_wrong_kind(l, m, "a label's value", "a string: put it in quotes");
-	return reader_json(l, labels, &d->match_labels);
+	return reader_labels(l, labels, "matchLabels", &label_values, &d->match_labels);
 }
 
 static int read_default(struct loader *l, const struct yaml_node *node, struct default_bindings *out)
@@ -187,17 +191,16 @@ static int read_default(struct loader *l, const struct yaml_node *node, struct d
 	struct default_bindings d = {0};
 	int rc = reader_check_keys(l, node, "an entry of defaults", keys);
 	if (rc == 0)
-		rc = reader_must_have(l, node, "bindings", "an entry of defaults");
+		rc = reader_required(l, node, "bindings", "an entry of defaults", &d.bindings);
 	if (rc == 0)
-		rc = reader_string(l, node, "bindings", &d.bindings);
-	if (rc == 0)
-		rc = reader_names(l, node, "namespaces", &d.namespaces);
+		rc = reader_names(l, node, "namespaces", &name_label_globs, &d.namespaces);
 	if (rc == 0)
 		rc = read_match_labels(l, node, &d);
 	if (rc != 0)
 		return rc;
 	struct violations problems = {.arena = l->arena};
-	binding_list_check(l->config, d.bindings, STR(""), &problems);
+	struct bound_list bound;
+	binding_list_read(l->config, d.bindings, &sample, STR(""), &problems, &bound);
 	if (problems.count > 0)
 		return reader_fail(l, yaml_get(node, STR("bindings")), "%.*s", STR_ARG(problems.items[0].message));
 	*out = d;
@@ -214,9 +217,16 @@ int config_read_defaults(struct loader *l, const struct yaml_node *root)
 	if (defaults == NULL)
 		return error_nomem(l->err);
 	l->config->defaults = defaults;
-	for (const struct yaml_node *c = list->first; c != NULL && rc == 0; c = c->next) {
-		rc = read_default(l, c, &defaults[l->config->default_count]);
-		l->config->default_count += rc == 0;
+	for (const struct yaml_node *c = list->first; c != NULL; c = c->next) {
+		struct default_bindings *d = &defaults[l->config->default_count];
+		rc = read_default(l, c, d);
+		if (rc != 0)
+			return rc;
+		if (c->next != NULL && d->namespaces.count == 0 && json_first(d->match_labels) == NULL)
+			return reader_fail(l, c->next, "no workload gets here: the entry on line %zu, without namespaces and "
+					   "matchLabels, fits all; put that one last",
+				    c->line);
+		l->config->default_count++;
 	}
-	return rc;
+	return 0;
 }

@@ -14,6 +14,29 @@
 
 /* ---- migration, image pull secrets ---- */
 
+/* Resources that a container may ask for (kubernetes.io/docs/concepts/configuration/manage-resources-containers). */
+static bool is_resource(struct str name)
+{
+	bool standard = str_eqz(name, "cpu") || str_eqz(name, "memory") || str_eqz(name, "ephemeral-storage") ||
+			str_starts(name, STR("hugepages-"));
+	return standard || (name_is_label_key(name) && str_find(name, '/') < name.n);
+}
+
+/* No request is more than its limit: the API server would refuse every migration. */
+static int check_limits(struct loader *l, const struct yaml_node *resources)
+{
+	const struct yaml_node *limits = yaml_get(resources, STR("limits"));
+	const struct yaml_node *requests = yaml_get(resources, STR("requests"));
+	for (const struct yaml_node *r = requests ? requests->first : NULL; r != NULL; r = r->next) {
+		const struct yaml_node *limit = yaml_get(limits, r->key);
+		if (limit != NULL && quantity_exceeds(r->text, limit->text))
+			return reader_fail(l, r, "the request %s of %.*s is over its limit %s; raise the limit, or lower the "
+					   "request",
+					   text_quote(r->text).text, STR_ARG(r->key), text_quote(limit->text).text);
+	}
+	return 0;
+}
+
 /* Writes requests and limits; amounts become strings, as the API server has them. */
 static int write_amounts(struct loader *l, const struct yaml_node *resources, struct json_writer *w)
 {
@@ -26,7 +49,12 @@ static int write_amounts(struct loader *l, const struct yaml_node *resources, st
 		for (const struct yaml_node *m = part->first; m != NULL; m = m->next) {
 			if (m->kind != YAML_STRING && m->kind != YAML_INT && m->kind != YAML_FLOAT)
 				return reader_wrong_kind(l, m, "an amount", "a quantity such as 100m or 128Mi");
-			if (!quantity_is_valid(m->text))
+			struct yaml_node key = {.line = m->key_line, .column = m->key_column};
+			if (!is_resource(m->key))
+				return reader_fail(l, &key, "%s is no resource; expected cpu, memory, ephemeral-storage or one such as "
+						   "example.com/gpu",
+					    text_quote(m->key).text);
+			if (!quantity_is_valid(m->text) || m->text.p[0] == '-')
 				return reader_fail(l, m, "%s is no quantity; expected an amount such as 100m or 128Mi",
 					    text_quote(m->text).text);
 			jw_key_str(w, m->key);
@@ -52,6 +80,8 @@ static int read_resources(struct loader *l, const struct yaml_node *migration)
 	struct json_writer w = {.out = &text};
 	rc = write_amounts(l, resources, &w);
 	if (rc == 0)
+		rc = check_limits(l, resources);
+	if (rc == 0)
 		rc = text.error != 0 ? text.error
 				     : json_parse_in(l->arena, buf_str(&text), &l->config->migration_resources, l->err);
 	buf_free(&text);
@@ -72,7 +102,7 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 	if (rc == 0)
 		rc = reader_string(l, node, "containerName", &c->migration_container);
 	if (rc == 0)
-		rc = reader_names(l, node, "shell", &c->migration_shell);
+		rc = reader_names(l, node, "shell", NULL, &c->migration_shell);
 	if (rc == 0)
 		rc = read_resources(l, node);
 	if (rc == 0 && !name_is_label(c->migration_container))
@@ -85,21 +115,28 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 	return rc;
 }
 
+static bool is_registry_glob(struct str s)
+{
+	return name_is_glob_of(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:[]");
+}
+
+static const struct name_form registry_globs = {
+	is_registry_glob, "a registry's host, and port if it has one, without scheme and path: ghcr.io"};
+
 static int read_pull_secret(struct loader *l, const struct yaml_node *node, struct pull_secret *out)
 {
 	static const char *const keys[] = {"name", "registries", NULL};
 	struct pull_secret s = {0};
 	int rc = reader_check_keys(l, node, "an image pull secret", keys);
 	if (rc == 0)
-		rc = reader_must_have(l, node, "name", "an image pull secret");
+		rc = reader_required(l, node, "name", "an image pull secret", &s.name);
 	if (rc == 0)
 		rc = reader_must_have(l, node, "registries", "an image pull secret");
 	if (rc == 0)
-		rc = reader_string(l, node, "name", &s.name);
-	if (rc == 0)
-		rc = reader_names(l, node, "registries", &s.registries);
+		rc = reader_names(l, node, "registries", &registry_globs, &s.registries);
 	if (rc == 0 && !name_is_subdomain(s.name))
-		return reader_fail(l, node, "%s cannot name a Secret", text_quote(s.name).text);
+		return reader_fail(l, node, "%s cannot name a Secret; expected at most 253 lower-case letters, digits, - and .",
+				   text_quote(s.name).text);
 	if (rc == 0 && s.registries.count == 0)
 		return reader_fail(l, node, "registries is empty; name at least one, such as \"ghcr.io\"");
 	if (rc == 0)
@@ -140,9 +177,7 @@ static int check_identity(struct loader *l, const struct yaml_node *root)
 	} identity[] = {{"apiVersion", API_VERSION}, {"kind", KIND}};
 	for (size_t i = 0; i < 2; i++) {
 		struct str value = {NULL, 0};
-		int rc = reader_must_have(l, root, identity[i].key, "the configuration");
-		if (rc == 0)
-			rc = reader_string(l, root, identity[i].key, &value);
+		int rc = reader_required(l, root, identity[i].key, "the configuration", &value);
 		if (rc == 0 && !str_eqz(value, identity[i].wanted))
 			rc = reader_fail(l, yaml_get(root, str_of(identity[i].key)), "%s is %s; expected \"%s\"",
 					 identity[i].key,
@@ -171,6 +206,28 @@ static int fingerprint(struct loader *l, const struct yaml_node *root)
 	return 0;
 }
 
+/* The prefix may not be one under which others write: their annotations would be unknown ones of connhook. */
+static int read_prefix(struct loader *l, const struct yaml_node *root)
+{
+	static const struct str taken[] = {
+		STR_INIT("kubernetes.io"), STR_INIT("k8s.io"), STR_INIT("stakater.com"), STR_INIT("argoproj.io"),
+	};
+	struct str prefix = STR("inject.zerotouch.io");
+	const struct yaml_node *at = yaml_get(root, STR("annotationPrefix"));
+	int rc = reader_string(l, root, "annotationPrefix", &prefix);
+	if (rc == 0 && !name_is_subdomain(prefix))
+		rc = reader_fail(l, at, "%s cannot be the prefix of an annotation; expected a DNS name in lower case without "
+				 "a slash",
+				 text_quote(prefix).text);
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0] && rc == 0; i++)
+		if (str_ends(prefix, taken[i]) && (prefix.n == taken[i].n || prefix.p[prefix.n - taken[i].n - 1] == '.'))
+			rc = reader_fail(l, at, "%s is the prefix of others' annotations, which connhook would take for its own; "
+					 "expected a name of your own",
+				  text_quote(prefix).text);
+	l->config->annotation_prefix = prefix;
+	return rc;
+}
+
 static int read_config(struct loader *l, const struct yaml_node *root)
 {
 	static const char *const keys[] = {
@@ -178,16 +235,11 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 		"excludeContainers", "exempt", "audit", "rules", NULL,
 	};
 	struct config *c = l->config;
-	c->annotation_prefix = STR("inject.zerotouch.io");
 	int rc = reader_check_keys(l, root, "the configuration", keys);
 	if (rc == 0)
 		rc = check_identity(l, root);
 	if (rc == 0)
-		rc = reader_string(l, root, "annotationPrefix", &c->annotation_prefix);
-	if (rc == 0 && !name_is_subdomain(c->annotation_prefix))
-		rc = reader_fail(l, yaml_get(root, STR("annotationPrefix")),
-			  "%s cannot be the prefix of an annotation; expected a DNS name without a slash",
-			  text_quote(c->annotation_prefix).text);
+		rc = read_prefix(l, root);
 	if (rc == 0)
 		rc = config_read_bindings(l, root);
 	if (rc == 0)
@@ -199,7 +251,7 @@ static int read_config(struct loader *l, const struct yaml_node *root)
 	if (rc == 0)
 		rc = reader_bool(l, root, "reloader", &c->reloader);
 	if (rc == 0)
-		rc = reader_names(l, root, "excludeContainers", &c->exclude_containers);
+		rc = reader_names(l, root, "excludeContainers", &name_label_globs, &c->exclude_containers);
 	if (rc == 0)
 		rc = reader_exempt(l, root, c);
 	if (rc == 0)
@@ -226,8 +278,11 @@ int config_load(struct str text, const char *source, struct config **out, struct
 	int rc = yaml_parse(&c->arena, text, &documents, &count, &why);
 	if (rc != 0)
 		rc = error_set(err, rc, "%s:%s", source, why.text);
-	else if (count != 1)
-		rc = error_set(err, ERR_INVALID, "%s:1:1: found %zu YAML documents; expected one", source, count);
+	else if (count == 0)
+		rc = error_set(err, ERR_INVALID, "%s:1:1: the file is empty; expected a mapping with apiVersion and kind",
+			       source);
+	else if (count > 1)
+		rc = reader_fail(&l, documents[1], "this is document 2 of %zu; expected one: remove the others", count);
 	else
 		rc = read_config(&l, documents[0]);
 	if (rc != 0) {

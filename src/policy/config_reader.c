@@ -67,8 +67,20 @@ int reader_string(struct loader *l, const struct yaml_node *mapping, const char 
 		return reader_wrong_kind(l, v, key, "a string: put it in quotes");
 	if (v->text.n == 0)
 		return reader_fail(l, v, "%s is empty; write a value, or leave the key out", key);
+	if (str_find(v->text, '\0') < v->text.n)
+		return reader_fail(l, v, "%s is %s, with a NUL character; remove it", key, text_quote(v->text).text);
 	*out = v->text;
 	return 0;
+}
+
+int reader_required(struct loader *l, const struct yaml_node *mapping, const char *key, const char *what,
+		    struct str *out)
+{
+	const struct yaml_node *v = yaml_get(mapping, str_of(key));
+	int rc = reader_must_have(l, mapping, key, what);
+	if (rc == 0 && v->kind == YAML_STRING && str_trim(v->text).n == 0)
+		rc = reader_fail(l, v, "%s is empty; %s needs one", key, what);
+	return rc == 0 ? reader_string(l, mapping, key, out) : rc;
 }
 
 int reader_bool(struct loader *l, const struct yaml_node *mapping, const char *key, bool *out)
@@ -97,7 +109,8 @@ int reader_sequence(struct loader *l, const struct yaml_node *mapping, const cha
 	return *out != NULL && (*out)->kind != YAML_SEQUENCE ? reader_wrong_kind(l, *out, key, "a list") : 0;
 }
 
-int reader_names_of(struct loader *l, const struct yaml_node *list, const char *what, struct names *out)
+int reader_names_of(struct loader *l, const struct yaml_node *list, const char *what, const struct name_form *form,
+		    struct names *out)
 {
 	struct str *items = arena_array(l->arena, reader_count(list), sizeof *items);
 	size_t count = 0;
@@ -108,17 +121,24 @@ int reader_names_of(struct loader *l, const struct yaml_node *list, const char *
 			return reader_wrong_kind(l, c, what, "a list of strings: put them in quotes");
 		if (c->text.n == 0)
 			return reader_fail(l, c, "%s holds an empty string; remove it", what);
+		if (str_find(c->text, '\0') < c->text.n)
+			return reader_fail(l, c, "%s holds %s, with a NUL character; remove it", what,
+					   text_quote(c->text).text);
+		if (form != NULL && !form->valid(c->text))
+			return reader_fail(l, c, "%s cannot stand in %s; expected %s", text_quote(c->text).text, what,
+					   form->expected);
 		items[count++] = c->text;
 	}
 	*out = (struct names){items, count};
 	return 0;
 }
 
-int reader_names(struct loader *l, const struct yaml_node *mapping, const char *key, struct names *out)
+int reader_names(struct loader *l, const struct yaml_node *mapping, const char *key, const struct name_form *form,
+		 struct names *out)
 {
 	const struct yaml_node *list;
 	int rc = reader_sequence(l, mapping, key, &list);
-	return rc != 0 || list == NULL ? rc : reader_names_of(l, list, key, out);
+	return rc != 0 || list == NULL ? rc : reader_names_of(l, list, key, form, out);
 }
 
 /* A string at `key` that is a good template. */
@@ -137,7 +157,7 @@ int reader_must_have(struct loader *l, const struct yaml_node *mapping, const ch
 }
 
 /* Text that connhook has written from the YAML, as a tree. */
-int reader_json(struct loader *l, const struct yaml_node *node, const struct json **out)
+static int read_json(struct loader *l, const struct yaml_node *node, const struct json **out)
 {
 	struct buf text;
 	buf_init(&text, LIMIT_CONFIG * 4);
@@ -145,6 +165,26 @@ int reader_json(struct loader *l, const struct yaml_node *node, const struct jso
 	int rc = text.error != 0 ? text.error : json_parse_in(l->arena, buf_str(&text), out, l->err);
 	buf_free(&text);
 	return rc;
+}
+
+int reader_labels(struct loader *l, const struct yaml_node *labels, const char *what, const struct name_form *values,
+		  const struct json **out)
+{
+	if (labels->kind != YAML_MAPPING)
+		return reader_wrong_kind(l, labels, what, "a mapping of labels to values");
+	for (const struct yaml_node *m = labels->first; m != NULL; m = m->next) {
+		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
+		if (!name_is_label_key(m->key))
+			return reader_fail(l, &key, "%s cannot be the key of a label; expected at most 63 letters, digits, - _ and "
+					   "dots, perhaps behind a DNS name and a slash",
+				    text_quote(m->key).text);
+		if (m->kind != YAML_STRING)
+			return reader_wrong_kind(l, m, "a label's value", "a string: put it in quotes");
+		if (!values->valid(m->text))
+			return reader_fail(l, m, "%s cannot be the value of a label; expected %s", text_quote(m->text).text,
+					   values->expected);
+	}
+	return read_json(l, labels, out);
 }
 
 int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct config *c)
@@ -155,10 +195,10 @@ int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct conf
 		return 0;
 	int rc = reader_check_keys(l, node, "exempt", keys);
 	if (rc == 0)
-		rc = reader_names(l, node, "namespaces", &c->exempt_namespaces);
+		rc = reader_names(l, node, "namespaces", &name_label_globs, &c->exempt_namespaces);
 	if (rc == 0)
-		rc = reader_names(l, node, "users", &c->exempt_users);
+		rc = reader_names(l, node, "users", NULL, &c->exempt_users);
 	if (rc == 0)
-		rc = reader_names(l, node, "groups", &c->exempt_groups);
+		rc = reader_names(l, node, "groups", NULL, &c->exempt_groups);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #define POLICY_CONFIG_READER_H
 
 #include "codec/yaml.h"
+#include "kube/name.h"
 #include "policy/config.h"
 
 /* What is being read, and where to. */
@@ -27,20 +28,27 @@ int reader_wrong_kind(struct loader *l, const struct yaml_node *v, const char *w
 int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const char *what, const char *const *allowed);
 int reader_must_have(struct loader *l, const struct yaml_node *mapping, const char *key, const char *what);
 
+/* The string under a key that must be there. */
+int reader_required(struct loader *l, const struct yaml_node *mapping, const char *key, const char *what,
+		    struct str *out);
+
 size_t reader_count(const struct yaml_node *collection);
 
 /* Values under a key. An absent key leaves *out as it is; NULL for an absent sequence. */
 int reader_string(struct loader *l, const struct yaml_node *mapping, const char *key, struct str *out);
 int reader_bool(struct loader *l, const struct yaml_node *mapping, const char *key, bool *out);
 int reader_template(struct loader *l, const struct yaml_node *mapping, const char *key, struct str *out);
-int reader_names(struct loader *l, const struct yaml_node *mapping, const char *key, struct names *out);
+int reader_names(struct loader *l, const struct yaml_node *mapping, const char *key, const struct name_form *form,
+		 struct names *out);
 int reader_sequence(struct loader *l, const struct yaml_node *mapping, const char *key, const struct yaml_node **out);
 
-/* A sequence of strings. */
-int reader_names_of(struct loader *l, const struct yaml_node *list, const char *what, struct names *out);
+/* A sequence of strings of that form; NULL for any. */
+int reader_names_of(struct loader *l, const struct yaml_node *list, const char *what, const struct name_form *form,
+		    struct names *out);
 
-/* The node as a JSON tree of the arena. */
-int reader_json(struct loader *l, const struct yaml_node *node, const struct json **out);
+/* A mapping of labels to strings, as a JSON tree. `values` is their form. */
+int reader_labels(struct loader *l, const struct yaml_node *labels, const char *what, const struct name_form *values,
+		  const struct json **out);
 
 /* The lists of `exempt` under `mapping`, into the configuration's. */
 int reader_exempt(struct loader *l, const struct yaml_node *mapping, struct config *c);

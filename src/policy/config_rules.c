@@ -17,7 +17,8 @@ static int read_mode(struct loader *l, const struct yaml_node *mapping, enum rul
 	else if (v->kind == YAML_STRING && str_eqz(v->text, "enforce"))
 		*out = MODE_ENFORCE;
 	else
-		return reader_fail(l, v, "mode is %s; expected enforce, warn or off", text_quote(v->text).text);
+		return reader_fail(l, v, "mode is %s; expected enforce, warn or off",
+				   v->kind == YAML_STRING ? text_quote(v->text).text : yaml_kind_name(v->kind));
 	return 0;
 }
 
@@ -66,13 +67,9 @@ static int read_list_parameter(struct loader *l, const struct yaml_node *mapping
 	struct names read;
 	int rc = read_parameter(l, mapping, list->key, &extend, &node);
 	if (rc == 0 && node != NULL)
-		rc = reader_names_of(l, node, list->key, &read);
+		rc = reader_names_of(l, node, list->key, list->form, &read);
 	if (rc != 0 || node == NULL)
 		return rc;
-	for (const struct yaml_node *c = list->valid ? node->first : NULL; c != NULL; c = c->next)
-		if (!list->valid(c->text))
-			return reader_fail(l, c, "%s cannot stand in %s; expected %s",
-					   text_quote(c->text).text, list->key, list->expected);
 	return join(l, extend ? &list->names : &none, &read, out);
 }
 
@@ -85,6 +82,19 @@ static int read_integer_parameter(struct loader *l, const struct yaml_node *mapp
 		return reader_wrong_kind(l, v, key, "a whole number");
 	return rule_integer(v->text, out) ? 0 : reader_fail(l, v, "%s is %.*s; expected a number of at most 9 digits", key,
 							    STR_ARG(v->text));
+}
+
+/* Globs that can match an API group, without its version, and the kind of an object. */
+static int check_kind(struct loader *l, const struct yaml_node *node, const struct group_kind *entry)
+{
+	if (!name_subdomain_globs.valid(entry->group))
+		return reader_fail(l, yaml_get(node, STR("group")), "%s cannot be an API group; expected %s, without a version",
+				   text_quote(entry->group).text, name_subdomain_globs.expected);
+	if (!name_is_glob_of(entry->kind, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		return reader_fail(l, yaml_get(node, STR("kind")),
+				   "%s cannot be a kind; expected letters, digits and the wildcards * and ?",
+				   text_quote(entry->kind).text);
+	return 0;
 }
 
 static int read_kinds_parameter(struct loader *l, const struct yaml_node *mapping, struct rule_config *rule)
@@ -104,13 +114,11 @@ static int read_kinds_parameter(struct loader *l, const struct yaml_node *mappin
 	for (const struct yaml_node *c = node->first; c != NULL; c = c->next, count++) {
 		rc = reader_check_keys(l, c, "an entry of kinds", keys);
 		if (rc == 0)
-			rc = reader_must_have(l, c, "group", "an entry of kinds");
+			rc = reader_required(l, c, "group", "an entry of kinds", &items[count].group);
 		if (rc == 0)
-			rc = reader_must_have(l, c, "kind", "an entry of kinds");
+			rc = reader_required(l, c, "kind", "an entry of kinds", &items[count].kind);
 		if (rc == 0)
-			rc = reader_string(l, c, "group", &items[count].group);
-		if (rc == 0)
-			rc = reader_string(l, c, "kind", &items[count].kind);
+			rc = check_kind(l, c, &items[count]);
 		if (rc != 0)
 			return rc;
 	}
@@ -119,20 +127,23 @@ static int read_kinds_parameter(struct loader *l, const struct yaml_node *mappin
 	return 0;
 }
 
+static bool is_label_value_glob(struct str s)
+{
+	return s.n == 0 || name_is_glob_of(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.");
+}
+
+static const struct name_form label_value_globs = {is_label_value_glob,
+						   "letters, digits, - _, dots and the wildcards * and ?"};
+
 static int read_exempt_labels(struct loader *l, const struct yaml_node *exempt, const struct json **out)
 {
 	const struct yaml_node *labels = yaml_get(exempt, STR("labels"));
 	if (labels == NULL)
 		return 0;
-	if (labels->kind != YAML_MAPPING)
-		return reader_wrong_kind(l, labels, "labels", "a mapping of labels to values");
-	if (labels->first == NULL)
+	if (labels->kind == YAML_MAPPING && labels->first == NULL)
 		return reader_fail(l, labels,
 				   "labels is empty, which would exempt every object; name a label, or remove the key");
-	for (const struct yaml_node *m = labels->first; m != NULL; m = m->next)
-		if (m->kind != YAML_STRING)
-			return reader_wrong_kind(l, m, "a label's value", "a string: put it in quotes");
-	return reader_json(l, labels, out);
+	return reader_labels(l, labels, "labels", &label_value_globs, out);
 }
 
 /* The built-in exempt users of the rule stay. */
@@ -146,13 +157,13 @@ static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum r
 		return 0;
 	int rc = reader_check_keys(l, node, "exempt", keys);
 	if (rc == 0)
-		rc = reader_names(l, node, "namespaces", &rule->exempt_namespaces);
+		rc = reader_names(l, node, "namespaces", &name_label_globs, &rule->exempt_namespaces);
 	if (rc == 0)
-		rc = reader_names(l, node, "users", &users);
+		rc = reader_names(l, node, "users", NULL, &users);
 	if (rc == 0)
 		rc = join(l, &rules[id]->exempt_users, &users, &rule->exempt_users);
 	if (rc == 0)
-		rc = reader_names(l, node, "groups", &rule->exempt_groups);
+		rc = reader_names(l, node, "groups", NULL, &rule->exempt_groups);
 	if (rc == 0)
 		rc = read_exempt_labels(l, node, &rule->exempt_labels);
 	return rc;

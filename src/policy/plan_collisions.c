@@ -75,7 +75,7 @@ static struct names known_keys(const struct planner *p, struct str secret)
 	for (size_t i = 0; i < p->wishes.bindings.count; i++)
 		if (str_eq(p->wishes.bindings.items[i].secret, secret))
 			return p->wishes.bindings.items[i].binding->keys;
-	if (str_ends(secret, STR("-conn")))
+	if (str_ends(secret, STR(CONNECTION_SUFFIX)))
 		return (struct names){connection, sizeof connection / sizeof connection[0]};
 	return (struct names){NULL, 0};
 }

@@ -2,6 +2,7 @@
 #ifndef POLICY_RULE_H
 #define POLICY_RULE_H
 
+#include "kube/name.h"
 #include "kube/review.h"
 #include "policy/config.h"
 #include "policy/plan.h"
@@ -23,8 +24,7 @@ struct rule_context {
 struct rule_list {
 	const char *key; /* NULL: no list */
 	struct names names;
-	bool (*valid)(struct str item); /* NULL: any text */
-	const char *expected;           /* what `valid` accepts, for a sentence */
+	const struct name_form *form; /* of its items; NULL: any text */
 };
 
 /* The initializer of a struct names that is a whole array. */
@@ -66,9 +66,6 @@ bool rule_kind_matches(const struct rule_config *rule, const struct review_reque
 
 /* Reads a decimal integer of at most 9 digits, with or without a sign. False for anything else. */
 bool rule_integer(struct str text, int *out);
-
-/* How connection Secrets are named: Crossplane writes them, nobody else. */
-#define CONNECTION_SUFFIX "-conn"
 
 /* Claims that Crossplane answers with a connection Secret. */
 #define RULE_CLAIMS 3

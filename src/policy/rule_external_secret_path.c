@@ -332,7 +332,7 @@ static void check(const struct rule_context *context, struct violations *found)
 
 /* ---- its configuration ---- */
 
-/* Segments, ** only at the end, {service} as often as wanted and nothing else in braces. */
+/* Segments that a path can have, ** only at the end, {service} as often as wanted. */
 static bool is_pattern(struct str pattern, size_t services)
 {
 	struct str segment;
@@ -343,7 +343,9 @@ static bool is_pattern(struct str pattern, size_t services)
 	while (str_split(&pattern, '/', &segment)) {
 		bool service = str_eqz(segment, SERVICE), deep = str_eqz(segment, "**");
 		count += service;
-		if (segment.n == 0 || (!service && str_find(segment, '{') < segment.n) || (deep && pattern.p != NULL))
+		bool text = name_is_glob_of(segment, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.") && !str_eqz(segment, ".") &&
+			    !str_eqz(segment, "..");
+		if ((!service && !text) || (deep && pattern.p != NULL))
 			return false;
 	}
 	return count == services;
@@ -359,8 +361,10 @@ static bool is_plain_pattern(struct str pattern)
 	return is_pattern(pattern, 0);
 }
 
-#define SERVICE_PATTERN "a path such as /zerotouch/*/" SERVICE "/**, with " SERVICE " as one whole segment"
-#define PLAIN_PATTERN "a path such as /zerotouch/*/shared/**, with ** only at its end"
+static const struct name_form service_patterns = {
+	is_service_pattern, "a path such as /zerotouch/*/" SERVICE "/**, with " SERVICE " as one whole segment"};
+static const struct name_form plain_patterns = {
+	is_plain_pattern, "a path such as /zerotouch/*/shared/**, with ** only at its end"};
 
 static const struct rule_resource resources[] = {
 	{GROUP, "ExternalSecret", "externalsecrets", false},
@@ -376,8 +380,8 @@ const struct rule rule_external_secret_path = {
 	.check = check,
 	.resources = resources,
 	.lists = {
-		[SERVICE_PATHS] = {"servicePaths", RULE_NAMES(service_paths), is_service_pattern, SERVICE_PATTERN},
-		[SHARED_PATHS] = {"sharedPaths", RULE_NAMES(shared_paths), is_plain_pattern, PLAIN_PATTERN},
-		[PLATFORM_PATHS] = {"platformPaths", RULE_NAMES(platform_paths), is_plain_pattern, PLAIN_PATTERN},
+		[SERVICE_PATHS] = {"servicePaths", RULE_NAMES(service_paths), &service_patterns},
+		[SHARED_PATHS] = {"sharedPaths", RULE_NAMES(shared_paths), &plain_patterns},
+		[PLATFORM_PATHS] = {"platformPaths", RULE_NAMES(platform_paths), &plain_patterns},
 	},
 };

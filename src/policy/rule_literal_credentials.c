@@ -209,14 +209,15 @@ static bool is_upper(struct str item)
 	return true;
 }
 
-#define UPPER "upper case with _ for - and dots, as names are compared: *_PASSWORD"
+static const struct name_form upper = {
+	is_upper, "upper case with _ for - and dots, as names are compared: *_PASSWORD"};
 
 const struct rule rule_literal_credentials = {
 	.id = "literal-credentials",
 	.mode = MODE_ENFORCE,
 	.check = check,
 	.lists = {
-		[NAMES] = {"names", RULE_NAMES(names), is_upper, UPPER},
-		[ALLOWED_NAMES] = {"allowedNames", RULE_NAMES(allowed_names), is_upper, UPPER},
+		[NAMES] = {"names", RULE_NAMES(names), &upper},
+		[ALLOWED_NAMES] = {"allowedNames", RULE_NAMES(allowed_names), &upper},
 	},
 };

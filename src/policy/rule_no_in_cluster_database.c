@@ -163,6 +163,15 @@ static void check(const struct rule_context *context, struct violations *found)
 	check_containers(context, context->workload->init_containers, "initContainers", true, found);
 }
 
+/* Repositories, without registry, tag and digest. */
+static bool is_repository_glob(struct str s)
+{
+	return name_is_glob_of(s, "-_./") && s.p[0] != '/' && s.p[s.n - 1] != '/';
+}
+
+static const struct name_form repository_globs = {
+	is_repository_glob, "a repository without registry and tag, or the last parts of one: acme-db, acme/db-*"};
+
 static const struct rule_resource resources[] = {
 	{PLATFORM_GROUP, WEB_SERVICE, "*", false}, {NULL, NULL, NULL, false},
 };
@@ -176,7 +185,7 @@ const struct rule rule_no_in_cluster_database = {
 	.kinds = databases,
 	.kind_count = sizeof databases / sizeof databases[0],
 	.lists = {
-		[IMAGES] = {.key = "images", .names = RULE_NAMES(server_images)},
-		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = RULE_NAMES(other_images)},
+		[IMAGES] = {.key = "images", .names = RULE_NAMES(server_images), .form = &repository_globs},
+		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = RULE_NAMES(other_images), .form = &repository_globs},
 	},
 };

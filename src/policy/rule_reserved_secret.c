@@ -60,5 +60,5 @@ const struct rule rule_reserved_secret = {
 	.check = check,
 	.resources = resources,
 	.exempt_users = RULE_NAMES(writers),
-	.lists = {[NAMES] = {.key = "names", .names = RULE_NAMES(reserved)}},
+	.lists = {[NAMES] = {.key = "names", .names = RULE_NAMES(reserved), .form = &name_subdomain_globs}},
 };

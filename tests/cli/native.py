@@ -44,7 +44,7 @@ rules:
   no-in-cluster-database: {mode: enforce, kinds: {extend: [{group: "*.db.example", kind: "*"}]},
                            images: {replace: []},
                            exempt: {namespaces: ["*"], users: [a], labels: {"a/b": "c*", d: "e"}}}
-  external-secret-path: {servicePaths: {extend: ["/a+b/{service}/*"]}, sharedPaths: {replace: []}}
+  external-secret-path: {servicePaths: {extend: ["/a.b/{service}/*"]}, sharedPaths: {replace: []}}
   reserved-secret: {mode: enforce, names: {extend: ["?-x"]}}
 """
 

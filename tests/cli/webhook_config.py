@@ -191,14 +191,15 @@ class WebhookConfigTest(command.CommandTest):
             'bindings: [{name: db, secretName: db}]\ndefaults: [{bindings: db}]\n'))
         self.assertNotIn('annotated', self.conditions(mutating))
         for webhook in self.printed(*new, config=CONFIG + (
-                'exempt: {namespaces: [a, "b-*", "*-c", "d.?e"], users: ["system:node:*", \'q"uote\']}\n')):
+                'exempt: {namespaces: [a, "b-*", "*-c", "d?e"], users: ["system:node:*", "d.?e", \'q"uote\']}\n')):
             conditions = self.conditions(webhook)
             self.assertEqual(conditions['not-exempt-namespace'],
                              '!has(request.namespace) || !(request.namespace == "a" || '
                              'request.namespace.startsWith("b-") || '
-                             'request.namespace.matches("^.*-c$") || request.namespace.matches("^d[.].e$"))')
+                             'request.namespace.matches("^.*-c$") || request.namespace.matches("^d.e$"))')
             self.assertEqual(conditions['not-exempt-user'],
                              '!(request.userInfo.username.startsWith("system:node:") || '
+                             'request.userInfo.username.matches("^d[.].e$") || '
                              'request.userInfo.username == "q\\"uote")')
 
     # ---- the rules follow the configuration ----

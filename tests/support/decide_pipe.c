@@ -51,7 +51,7 @@ static int load_file(const char *path, struct entry *e)
 	if (f == NULL)
 		return error_set(&e->err, ERR_IO, "%s: %s", path, strerror(errno));
 	struct buf text;
-	buf_init(&text, LIMIT_CONFIG);
+	buf_init(&text, PIPE_BODY_MAX); /* config_load says what is too large */
 	char chunk[4 * KIB];
 	size_t n;
 	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)

@@ -223,6 +223,51 @@ START_TEST(equal_quantities)
 }
 END_TEST
 
+START_TEST(larger_quantities)
+{
+	static const struct {
+		const char *a, *b;
+	} cases[] = {
+		{"2", "1"},         {"1", "0"},       {"1", "-1"},    {"-1", "-2"},     {"1001m", "1"},
+		{"1Gi", "1G"},      {"256Mi", "0.1Gi"}, {"1E", "1P"}, {"1n", "0"},      {"2e3", "1k"},
+		{"1e-2", "1m"},     {"129Mi", "134217728"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct str a = str_of(cases[i].a), b = str_of(cases[i].b);
+		ck_assert_msg(quantity_exceeds(a, b), "%s over %s", cases[i].a, cases[i].b);
+		ck_assert_msg(!quantity_exceeds(b, a), "%s over %s", cases[i].b, cases[i].a);
+		ck_assert_msg(!quantity_exceeds(a, a), "%s over itself", cases[i].a);
+	}
+	ck_assert(!quantity_exceeds(STR("1.1"), STR("1100m")));
+	ck_assert(!quantity_exceeds(STR("2"), STR("one")));
+	ck_assert(!quantity_exceeds(STR("two"), STR("1")));
+}
+END_TEST
+
+START_TEST(labels_and_globs)
+{
+	static const char *const keys[] = {"a", "app.kubernetes.io/name", "A_b.c-9", "x/Y"};
+	static const char *const no_keys[] = {"", "/", "a/", "/a", "a/b/c", "-a", "a-", "a b", "A.io/b", "Ã©"};
+	static const char *const values[] = {"", "a", "A_b.c-9", "9"};
+	static const char *const no_values[] = {"-a", "a.", "_a", "a/b", "a b", "*"};
+	for (size_t i = 0; i < COUNT(keys); i++)
+		ck_assert_msg(name_is_label_key(str_of(keys[i])), "%s", keys[i]);
+	for (size_t i = 0; i < COUNT(no_keys); i++)
+		ck_assert_msg(!name_is_label_key(str_of(no_keys[i])), "%s", no_keys[i]);
+	for (size_t i = 0; i < COUNT(values); i++)
+		ck_assert_msg(name_is_label_value(str_of(values[i])), "%s", values[i]);
+	for (size_t i = 0; i < COUNT(no_values); i++)
+		ck_assert_msg(!name_is_label_value(str_of(no_values[i])), "%s", no_values[i]);
+	char text[NAME_LABEL_MAX + 1];
+	memset(text, 'a', sizeof text);
+	ck_assert(name_is_label_value((struct str){text, NAME_LABEL_MAX}));
+	ck_assert(!name_is_label_value((struct str){text, NAME_LABEL_MAX + 1}));
+	ck_assert(name_label_globs.valid(STR("tenant-?*")) && !name_label_globs.valid(STR("a.b")));
+	ck_assert(name_subdomain_globs.valid(STR("*.b-1")) && !name_subdomain_globs.valid(STR("a/b")));
+	ck_assert(!name_label_globs.valid(STR("")) && !name_label_globs.valid(STR("A")));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("kube");
@@ -234,6 +279,8 @@ int main(void)
 	tcase_add_test(tests, no_image_references);
 	tcase_add_test(tests, quantities);
 	tcase_add_test(tests, equal_quantities);
+	tcase_add_test(tests, larger_quantities);
+	tcase_add_test(tests, labels_and_globs);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -153,6 +153,9 @@ START_TEST(streams_hold_documents)
 }
 END_TEST
 
+#define NO_UTF8 "; save the file as UTF-8 without control characters"
+#define NO_STRING "expected a string: put text that begins with { or [ in quotes"
+
 START_TEST(wrong_text_gets_a_sentence)
 {
 	static const struct pair pairs[] = {
@@ -167,19 +170,20 @@ START_TEST(wrong_text_gets_a_sentence)
 		{"a: @b\n", "1:4: malformed YAML: a plain value cannot begin with @; put it in quotes"},
 		{"a: b: c\n", "1:5: malformed YAML: a colon where no key can end; put text that holds one in quotes"},
 		{"a: [1, 2\n",
-		 "2:1: malformed YAML: did not find expected ',' or ']', while parsing a flow sequence that begins on "
-		 "line 1"},
+		 "2:1: malformed YAML at the end: did not find expected ',' or ']', while parsing a flow sequence that "
+		 "begins on line 1"},
 		{"%FOO x\n---\na: 1\n",
-		 "1:5: malformed YAML: found unknown directive name, while scanning a directive that begins on line 1"},
-		{"a: \x01\n", "1:4: YAML cannot hold this byte: control characters are not allowed"},
-		{"\xC3\xA9: 1\nx: \xFF\n", "2:4: YAML cannot hold this byte: invalid leading UTF-8 octet"},
+		 "1:5: malformed YAML at \"x\": found unknown directive name, while scanning a directive that begins on line "
+		 "1"},
+		{"a: \x01\n", "1:4: YAML cannot hold \"\\u0001\" (control characters are not allowed)" NO_UTF8},
+		{"\xC3\xA9: 1\nx: \xFF\n", "2:4: YAML cannot hold \"\\xff\" (invalid leading UTF-8 octet)" NO_UTF8},
 		{"\xFF\xFE", "1:1: this is UTF-16; save it as UTF-8"},
 		{"\"a\\0\": 1\n", "1:1: the key holds a NUL character"},
-		{"? [a]\n: b\n", "1:3: the key is a list; a key is a string"},
-		{"{{a: 1}: b}\n", "1:2: the key is a mapping; a key is a string"},
-		{"&x [1]: 1\n", "1:1: the key is a list; a key is a string"},
-		{"- &x [1]\n- *x : 1\n", "2:3: the key is a list; a key is a string"},
-		{"~: a\n", "1:1: the key is null; a key is a string"},
+		{"? [a]\n: b\n", "1:3: the key is a list; " NO_STRING},
+		{"{{a: 1}: b}\n", "1:2: the key is a mapping; " NO_STRING},
+		{"&x [1]: 1\n", "1:1: the key is a list; " NO_STRING},
+		{"- &x [1]\n- *x : 1\n", "2:3: the key is a list; " NO_STRING},
+		{"~: a\n", "1:1: the key is null; " NO_STRING},
 		{"a: .inf\n", "1:4: .inf is a number that JSON does not have; a string is written in quotes"},
 		{"-.Inf\n", "1:1: -.inf is a number that JSON does not have; a string is written in quotes"},
 		{"- .NaN\n", "1:3: .nan is a number that JSON does not have; a string is written in quotes"},
