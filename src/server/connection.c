@@ -1,6 +1,7 @@
 #include "server/connection.h"
 
 #include "server/answer.h"
+#include "server/listen.h"
 
 /* Not netinet/tcp.h: glibc's struct tcp_info ends before tcpi_bytes_received. */
 #include <linux/tcp.h>
@@ -26,6 +27,26 @@ static uint64_t bytes_received(int fd)
 	return info.tcpi_bytes_received;
 }
 
+/* For struct tls_handshake. The client has a moment to read its alert. */
+static void refuse_client(void *connection, const struct error *why)
+{
+	struct connection *c = connection;
+	struct log_line line;
+	char name[LISTEN_NAME_MAX];
+	unsigned long long held;
+	c->phase = CONNECTION_ENDING;
+	c->due = service_now() + LINGER_SECONDS * 1000;
+	if (!log_valve_pass(&c->set->valve, service_now(), &held))
+		return;
+	log_line(&line, c->set->service->log, LOG_WARN, "client refused");
+	listen_peer_name(c->fd, name);
+	log_strz(&line, "client", name);
+	log_strz(&line, "reason", why->text);
+	if (held > 0)
+		log_int(&line, "held_back", (long long)held);
+	log_end(&line);
+}
+
 static bool begins_tls(struct connection *c, struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -33,7 +54,10 @@ static bool begins_tls(struct connection *c, struct MHD_Connection *mhd)
 		return false;
 	c->tls = info->tls_session;
 	c->credentials = service_credentials(c->set->service);
-	c->handshake = (struct tls_handshake){.credentials = c->credentials, .refusal = &c->set->refusal};
+	c->handshake.credentials = c->credentials;
+	c->handshake.fd = c->fd;
+	c->handshake.refuse = refuse_client;
+	c->handshake.cls = c;
 	return tls_session_begin(c->tls, &c->handshake);
 }
 
@@ -167,6 +191,7 @@ static void cut(struct connection *c)
 {
 	if (c->tls != NULL && c->handshake.done && c->phase == CONNECTION_IDLE)
 		(void)tls_send_last(c->tls, (struct str){0});
+	c->handshake.cut = true;
 	shutdown(c->fd, SHUT_RDWR);
 	c->phase = CONNECTION_CUT;
 }
@@ -256,7 +281,7 @@ int64_t connections_sweep(struct connection_set *set, int64_t now)
 	set->handshakes = 0;
 	for (struct connection *c = set->first; c != NULL; c = c->next) {
 		notice(c, now);
-		set->handshakes += c->phase == CONNECTION_HANDSHAKE;
+		set->handshakes += c->tls != NULL && !c->handshake.done;
 		if (is_timed(c) && now >= c->due)
 			expire(c);
 		if (is_timed(c) && c->due < next)
@@ -297,14 +322,15 @@ const char *connections_alert(const struct connection_set *set)
 	return alert;
 }
 
-const struct connection *connections_refused(struct connection_set *set)
+bool connections_gone(struct connection_set *set)
 {
 	for (struct connection *c = set->first; c != NULL; c = c->next)
-		if (c->phase == CONNECTION_HANDSHAKE && c->handshake.refused) {
+		if (c->handshake.gone) {
+			c->handshake.gone = false;
 			c->phase = CONNECTION_CUT;
-			return c;
+			return true;
 		}
-	return NULL;
+	return false;
 }
 
 void connections_drain(struct connection_set *set, int64_t now)

@@ -53,7 +53,6 @@ struct connection_set {
 	atomic_uint *count;       /* of connections that libmicrohttpd has, in all sets of the listener */
 	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
 	bool active;              /* libmicrohttpd has called back since this was last false */
-	struct error refusal;     /* why a client was refused in its handshake; empty when there is nothing to tell */
 	struct log_valve valve;   /* for log lines that any client can cause */
 };
 
@@ -85,8 +84,8 @@ enum MHD_Result connection_discard(struct connection *c, size_t *upload_size);
  */
 const char *connections_alert(const struct connection_set *set);
 
-/* The connection of the client that was refused in its handshake; NULL when there is none. Each is returned once. */
-const struct connection *connections_refused(struct connection_set *set);
+/* Has a client just gone that was refused in its handshake? Each is told once. */
+bool connections_gone(struct connection_set *set);
 
 /*
  * Ends the connection on which nothing has begun or ended for the longest time, so that another one can come: whoever

@@ -1,6 +1,50 @@
 #include "server/tls.h"
 
+#include "base/limits.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
 #define SEQUENCE_SIZE 8
+
+/* What is dropped at a time of what a refused client sends, and how often in one turn: all that the kernel holds. */
+#define DISCARD_BYTES (16 * KIB)
+#define DISCARD_TIMES 512
+
+/* Reads nothing for GnuTLS: what comes is dropped. For gnutls_transport_set_pull_function. */
+static ssize_t discard(gnutls_transport_ptr_t handshake, void *data, size_t size)
+{
+	(void)data, (void)size;
+	struct tls_handshake *h = handshake;
+	char dropped[DISCARD_BYTES];
+	if (h->cut) {
+		h->gone = true;
+		return 0;
+	}
+	for (unsigned i = 0; i < DISCARD_TIMES; i++) {
+		ssize_t n = recv(h->fd, dropped, sizeof dropped, MSG_DONTWAIT);
+		if (n > 0)
+			continue;
+		h->gone = n == 0 || (errno != EAGAIN && errno != EINTR);
+		return n;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+/* The session goes no further, and GnuTLS takes it for one whose client is slow. */
+static int refuse(gnutls_session_t session, struct tls_handshake *h, gnutls_alert_description_t alert,
+	const struct error *why)
+{
+	h->refuse(h->cls, why);
+	/* When it is not taken at once, there is nobody to tell. */
+	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);
+	(void)shutdown(h->fd, SHUT_WR);
+	gnutls_transport_set_ptr2(session, h, (gnutls_transport_ptr_t)(intptr_t)h->fd);
+	gnutls_transport_set_pull_function(session, discard);
+	return GNUTLS_E_AGAIN;
+}
 
 /*
  * The client's Finished is its last word of the handshake: in TLS 1.2 and 1.3, full and resumed; session tickets are
@@ -12,21 +56,18 @@ static int handshake_hook(gnutls_session_t session, unsigned int type, unsigned 
 	(void)type, (void)when, (void)message;
 	struct tls_handshake *h = gnutls_session_get_ptr(session);
 	gnutls_alert_description_t alert;
+	struct error why;
 	if (!incoming)
 		return 0;
-	if (credentials_admit(h->credentials, session, &alert, h->refusal) != 0) {
-		h->refused = true;
-		/* libmicrohttpd would only close the connection. It does so next, whether the alert was taken or not. */
-		(void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);
-		return GNUTLS_E_CERTIFICATE_ERROR;
-	}
+	if (credentials_admit(h->credentials, session, &alert, &why) != 0)
+		return refuse(session, h, alert, &why);
 	h->done = true;
 	return 0;
 }
 
 bool tls_session_begin(gnutls_session_t session, struct tls_handshake *h)
 {
-	h->done = h->refused = false;
+	h->done = h->gone = h->cut = false;
 	/* libmicrohttpd looks at this pointer with pre-shared keys only. */
 	gnutls_session_set_ptr(session, h);
 	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, handshake_hook);

@@ -25,15 +25,23 @@
  */
 int tls_priorities_check(const char *text, struct error *err);
 
-/* What comes of a session's handshake. The caller sets the first two. */
+/* What comes of a session's handshake. The caller sets all up to `cls`. */
 struct tls_handshake {
 	const struct credentials *credentials; /* held by the caller until the session is gone */
-	struct error *refusal;                 /* where it is said why a client may not come in; borrowed */
+	int fd;                                /* the session's */
+	/* Called when the client may not come in, before it is told. What it sends is dropped from then on. */
+	void (*refuse)(void *cls, const struct error *why);
+	void *cls;
 	bool done;                             /* the client has completed it, and may come in */
-	bool refused;                          /* it may not: it has an alert, and the session has failed */
+	bool gone;                             /* it may not, and the connection has ended */
+	bool cut;                              /* set by the caller: a refused client's time is over */
 };
 
-/* Prepares a server session before its handshake, which `h` must outlive. False when GnuTLS refuses. */
+/*
+ * Prepares a server session before its handshake, which `h` must outlive. A handshake that is refused does not fail
+ * until the client ends the connection: closed with bytes unread, it would be reset, and the client, which with TLS 1.3
+ * sends its request at once, would hear of that instead of the alert. False when GnuTLS refuses.
+ */
 bool tls_session_begin(gnutls_session_t session, struct tls_handshake *h);
 
 /* How many records have come since the keys were agreed on; 0 before. Any change means that the client sent one. */

@@ -1,7 +1,5 @@
 #include "server/worker.h"
 
-#include "server/listen.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,42 +11,24 @@
 /* Of stalled handshakes, looking at this many takes much less than a millisecond. */
 #define HANDSHAKES_A_MILLISECOND 16
 
-static void describe_refusal(struct log_line *line, const struct connection *c)
-{
-	char name[LISTEN_NAME_MAX];
-	listen_peer_name(c->fd, name);
-	log_strz(line, "client", name);
-	log_str(line, "reason", error_str(&c->set->refusal));
-}
-
-static __attribute__((format(printf, 3, 0))) void describe_message(struct log_line *line,
-	const struct connection_set *set, const char *format, va_list args)
-{
-	char text[LIMIT_LOG_VALUE + 1];
-	const char *alert = connections_alert(set);
-	if (vsnprintf(text, sizeof text, format, args) >= 0)
-		log_str(line, "text", str_trim(str_of(text)));
-	if (alert != NULL)
-		log_strz(line, "tls_alert", alert);
-}
-
 /*
- * libmicrohttpd's own messages. Clients cause them, so that they pass the valve. Of a handshake that fails it knows
- * neither whose it was nor why; when it was us who refused the client, that is said instead.
+ * libmicrohttpd's own messages. Clients cause them, so that they pass the valve. That a handshake failed which was
+ * refused is no news.
  */
 static __attribute__((format(printf, 2, 0))) void log_library(void *cls, const char *format, va_list args)
 {
 	struct connection_set *set = cls;
+	char text[LIMIT_LOG_VALUE + 1];
 	struct log_line line;
 	unsigned long long held;
-	const struct connection *refused = connections_refused(set);
-	if (!log_valve_pass(&set->valve, service_now(), &held))
+	int n = vsnprintf(text, sizeof text, format, args);
+	if (n < 0 || connections_gone(set) || !log_valve_pass(&set->valve, service_now(), &held))
 		return;
-	log_line(&line, set->service->log, LOG_WARN, refused != NULL ? "client refused" : "libmicrohttpd");
-	if (refused != NULL)
-		describe_refusal(&line, refused);
-	else
-		describe_message(&line, set, format, args);
+	log_line(&line, set->service->log, LOG_WARN, "libmicrohttpd");
+	log_str(&line, "text", str_trim(str_of(text)));
+	const char *alert = connections_alert(set);
+	if (alert != NULL)
+		log_strz(&line, "tls_alert", alert);
 	if (held > 0)
 		log_int(&line, "held_back", (long long)held);
 	log_end(&line);

@@ -71,6 +71,10 @@ rules:
 """
 
 
+# The name that the API server's client certificate has. It shows it to webhooks that ask for one.
+CLIENT_NAME = "kube-apiserver"
+
+
 class ClusterError(Exception):
     """The cluster did not start, or a command against it failed."""
 
@@ -153,12 +157,13 @@ class Completed:
 
 
 class Cluster:
-    """One etcd and one kube-apiserver. `url`, `ca_file`, `folder`, `programs` and `start_seconds` are for reading."""
+    """One etcd and one kube-apiserver. `url`, `ca_file`, `client_ca_file` (of the certificate that the API
+    server shows to webhooks), `folder`, `programs` and `start_seconds` are for reading."""
 
     def __init__(self, keep_logs=False):
         self.keep_logs = keep_logs      # set by a test run that failed, to have the logs
         self.programs = binaries.find()
-        self.folder = self.url = self.ca_file = self.audit_log = None
+        self.folder = self.url = self.ca_file = self.client_ca_file = self.audit_log = None
         self.start_seconds = 0.0
         self.processes = {}
         self._reaper = None
@@ -227,6 +232,27 @@ class Cluster:
         subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, cwd=self.folder)
 
+    def _make_client(self):
+        """The certificate that the API server shows to webhooks, and its CA."""
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+        self._openssl("req", "-x509", *key, "-keyout", "client-ca.key", "-out", "client-ca.crt", "-subj", "/CN=clients")
+        self._openssl("req", "-x509", *key, "-keyout", "client.key", "-out", "client.crt",
+                      "-subj", "/CN=" + CLIENT_NAME, "-addext", "basicConstraints=critical,CA:FALSE",
+                      "-addext", "extendedKeyUsage=clientAuth", "-CA", "client-ca.crt", "-CAkey", "client-ca.key")
+        self.client_ca_file = self.path("client-ca.crt")
+
+    def _write_admission(self):
+        """What makes it do so."""
+        kubeconfig = self._write("webhook-kubeconfig.yaml", yaml.safe_dump({
+            "apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": {
+                "client-certificate": self.path("client.crt"), "client-key": self.path("client.key")}}]}))
+        group = "apiserver.config.k8s.io/v1"
+        return self._write("admission.yaml", yaml.safe_dump({
+            "apiVersion": group, "kind": "AdmissionConfiguration",
+            "plugins": [{"name": name, "configuration": {"apiVersion": group, "kind": "WebhookAdmissionConfiguration",
+                                                         "kubeConfigFile": kubeconfig}}
+                        for name in ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")]}))
+
     def _start(self):
         client, peer, api = free_ports(3)
         etcd_url = "http://127.0.0.1:%d" % client
@@ -242,6 +268,7 @@ class Cluster:
                       "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
         self._openssl("genrsa", "-out", "sa.key", "2048")
         self._openssl("rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub")
+        self._make_client()
         self.ca_file = self.path("api.crt")
         self.audit_log = self.path("audit.log")
         tokens = "".join('%s,%s,%s,"%s"\n' % (self._tokens[key], name, key, ",".join(groups))
@@ -257,6 +284,7 @@ class Cluster:
              "--service-account-key-file=" + self.path("sa.pub"),
              "--service-account-signing-key-file=" + self.path("sa.key"),
              "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
+             "--admission-control-config-file=" + self._write_admission(),
              "--audit-policy-file=" + self._write("audit-policy.yaml", AUDIT_POLICY),
              "--audit-log-path=" + self.audit_log],
             self.path("kube-apiserver.log"))

@@ -15,6 +15,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,8 +24,8 @@ import unittest
 import yaml
 
 import binaries
-from cluster import Cluster, ClusterError, to_yaml, wait_for
-from webhook import Connhook, OtherWebhook, sum_metric
+from cluster import CLIENT_NAME, Cluster, ClusterError, read_tail, to_yaml, wait_for
+from webhook import PROBE_MUTATE, Connhook, OtherWebhook, sum_metric
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, "fixtures")
@@ -835,6 +836,52 @@ class InCluster(Base):
         self.assert_generation(first, 1)
         self.apply(manifest)
         self.assertEqual(self.get("Deployment", "agent-executor"), first)
+
+
+class OnlyTheApiServer(Base):
+    """connhook demands a client certificate, which the API server shows as its admission configuration says."""
+
+    def start(self, name, client_name):
+        hook = Connhook(CLUSTER, HOOK.program, name=name,
+                        arguments=["--client-ca", CLUSTER.client_ca_file, "--client-name", client_name])
+        self.addCleanup(hook.close)
+        self.addCleanup(HOOK.register, HOOK.configurations())
+        hook.start()
+        return hook
+
+    def knock(self, hook):
+        """What a client hears that shows no certificate."""
+        context = ssl.create_default_context(cafile=hook.ca_file)
+        with socket.create_connection(("127.0.0.1", hook.ports[0][0])) as raw:
+            try:
+                with context.wrap_socket(raw, server_hostname="127.0.0.1") as client:
+                    client.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+                    return client.recv(1)
+            except ssl.SSLError as error:
+                return error.reason
+
+    def test_01_it_is_let_in_and_others_are_not(self):
+        hook = self.start("clients", CLIENT_NAME)
+        hook.register(hook.configurations())
+        answered = hook.metric_sum("connhook_admission_requests_total")
+        self.apply(workload())
+        self.assert_injected(self.get("Deployment", "shop"), ("shop-db", "shop-jwt"))
+        self.assertGreater(hook.metric_sum("connhook_admission_requests_total"), answered)
+        self.assertEqual(self.knock(hook), "TLSV13_ALERT_CERTIFICATE_REQUIRED")
+        self.assertIn('msg="client refused"', read_tail(hook.log_path(0)))
+
+    def test_02_under_another_name_it_hears_why(self):
+        hook = self.start("other-clients", "somebody-else")
+        probe, body = PROBE_MUTATE
+
+        def refusal():
+            status, answer, _ = CLUSTER.request("POST", probe, body)
+            return answer["message"] if status == 500 else None
+
+        CLUSTER.apply(hook.configurations())
+        message = wait_for(refusal, NOTICE_SECONDS, "the API server is refused")
+        self.assertIn("remote error: tls: access denied", message)
+        self.assertIn('the name \\"%s\\" is not allowed' % CLIENT_NAME, read_tail(hook.log_path(0)))
 
 
 def main():

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """--client-ca and --client-name: which clients are let in, and what the others hear."""
+import contextlib
 import os
 import re
 import shutil
@@ -26,11 +27,11 @@ class Case(unittest.TestCase):
         cls.ca = Authority(cls.folder, 'ca')
         cls.good = cls.ca.issue('apiserver')
 
-    def ask(self, server, client=None, version=None, session=None):
+    def ask(self, server, client=None, version=None, body=BODY):
         """What one connection with a request comes to: 'ok', or what the client was told."""
         try:
-            with server.tls(server.context(version, version, client=client), session) as s:
-                s.sendall(head('/mutate', len(BODY)) + BODY)
+            with server.tls(server.context(version, version, client=client)) as s:
+                s.sendall(head('/mutate', len(body)) + body)
                 answer = read_response(s)
                 return 'ok' if answer is not None and answer[0] == 200 else 'no answer'
         except ssl.SSLError as error:
@@ -90,6 +91,42 @@ class Admission(Case):
 
     def test_none(self):
         self.assertRefused(self.server, None, 'CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE', 'it shows no certificate')
+
+    def test_the_alert_reaches_who_is_sending(self):
+        """Not a reset, or a broken pipe: a client that has sent its request at once hears why."""
+        body = harness.review_of_size(2 * 1024 * 1024)
+        for version, alert in zip(VERSIONS, ('SSLV3_ALERT_HANDSHAKE_FAILURE', 'TLSV13_ALERT_CERTIFICATE_REQUIRED')):
+            for each in [BODY] * 20 + [body] * 5:
+                self.assertEqual(self.ask(self.server, None, version, each), alert)
+        self.server.wait_metric('connhook_connections', 0)
+        self.assertNotIn('libmicrohttpd', self.server.log())
+
+    def test_a_refused_client_that_stays_is_cut_off(self):
+        for version in VERSIONS:
+            with self.server.connect() as raw:
+                context = self.server.context(version, version)
+                # It reads its alert and sends no more, or sends without end.
+                with contextlib.suppress(ssl.SSLError), \
+                        context.wrap_socket(raw.dup(), server_hostname='localhost') as s:
+                    s.recv(1)
+                self.server.wait_metric('connhook_connections', 0)
+            with self.server.connect() as raw, contextlib.suppress(ssl.SSLError, ConnectionError):
+                with context.wrap_socket(raw.dup(), server_hostname='localhost') as s:
+                    while True:
+                        s.sendall(BODY)
+            self.server.wait_metric('connhook_connections', 0)
+        self.assertNotIn('libmicrohttpd', self.server.log())
+
+    def test_refused_clients_that_stay_take_no_cpu(self):
+        """The waiting itself is what is tested."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(10):
+                stack.enter_context(self.server.tls(self.server.context()))
+            before = self.server.metric('process_cpu_seconds_total')
+            self.assertGreater(self.server.metric('connhook_connections'), 0)
+            time.sleep(1)
+            self.assertLess(self.server.metric('process_cpu_seconds_total') - before, 0.2)
+        self.server.wait_metric('connhook_connections', 0)
 
     def test_another_ca(self):
         other = Authority(self.folder, 'other')
