@@ -2,6 +2,7 @@
 
 #include "server/admin.h"
 #include "server/admission.h"
+#include "server/confine.h"
 #include "server/worker.h"
 
 #include "base/limits.h"
@@ -19,7 +20,7 @@
 /* Start with {0}, and the descriptors -1. */
 struct server {
 	struct service service;
-	bool has_service;
+	bool has_service, confined;
 	struct tls_material material; /* of the credentials in use */
 	int listener, admin_listener, signals;
 	atomic_uint connections, admin_connections;
@@ -94,6 +95,19 @@ static int init_workers(struct server *s, const struct server_options *o, struct
 	return code;
 }
 
+/* A server that cannot be confined serves all the same: false, and a line in the log. */
+static bool confine_or_warn(int (*confine)(struct error *err), struct log *log)
+{
+	struct error err;
+	struct log_line line;
+	if (confine(&err) == 0)
+		return true;
+	log_line(&line, log, LOG_WARN, "not confined");
+	log_str(&line, "error", error_str(&err));
+	log_end(&line);
+	return false;
+}
+
 static int start_workers(struct server *s, struct error *err)
 {
 	int code = worker_start(&s->admin, err);
@@ -112,6 +126,7 @@ static void log_listening(struct server *s)
 	listen_name(s->admin_listener, name);
 	log_strz(&line, "admin", name);
 	log_int(&line, "threads", s->threads);
+	log_bool(&line, "confined", s->confined);
 	log_str(&line, "configuration", s->service.snapshot->config->fingerprint);
 	log_strz(&line, "version", CONNHOOK_VERSION);
 	log_end(&line);
@@ -178,6 +193,7 @@ static int begin_service(struct server *s, const struct server_options *o, struc
 /* Takes `config` in every case. */
 static int begin(struct server *s, const struct server_options *o, struct config *config, struct error *err)
 {
+	s->confined = confine_or_warn(confine_memory, o->log);
 	int code = begin_service(s, o, config, err);
 	if (code == 0)
 		code = prepare_signals(s, err);
@@ -185,8 +201,10 @@ static int begin(struct server *s, const struct server_options *o, struct config
 		code = open_listeners(s, o, err);
 	if (code == 0)
 		code = init_workers(s, o, err);
-	if (code == 0)
+	if (code == 0) {
+		s->confined = confine_or_warn(confine_calls, o->log) && s->confined;
 		code = start_workers(s, err);
+	}
 	return code;
 }
 

@@ -105,7 +105,8 @@ class Starts(unittest.TestCase):
             process = subprocess.Popen(
                 [harness.BINARY, 'serve', '--tls-cert', directory + '/tls.crt', '--tls-key', directory + '/tls.key',
                  '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'], stderr=subprocess.PIPE, text=True)
-            port = int(re.search(r'tls=127\.0\.0\.1:(\d+)', process.stderr.readline()).group(1))
+            line = next(line for line in process.stderr if 'msg=listening' in line)
+            port = int(re.search(r'tls=127\.0\.0\.1:(\d+)', line).group(1))
             context = ssl.create_default_context(cafile=directory + '/ca.crt')
             with socket.create_connection(('127.0.0.1', port), WAIT) as raw:
                 with context.wrap_socket(raw, server_hostname='localhost') as s:
