@@ -52,7 +52,7 @@ help:
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo 'make chart       what the Helm chart renders to; metrics and alerts, as promtool judges them'
+	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
@@ -154,7 +154,7 @@ e2e:
 
 # Helm and promtool are fetched once; nothing is installed or started.
 CHART_SUITES = $(addprefix tests/chart/,generate.py registration.py render.py schema.py) \
-	$(addprefix tests/monitoring/,metrics.py alerts.py) tests/cli/native.py
+	$(addprefix tests/monitoring/,metrics.py alerts.py dashboard.py) tests/cli/native.py
 chart:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 all

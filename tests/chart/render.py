@@ -48,7 +48,7 @@ MATRIX = {
     "lean": ({"replicaCount": 1, "podDisruptionBudget": {"enabled": False}, "topologySpread": {"enabled": False},
               "networkPolicy": {"enabled": False}, "serviceAccount": {"create": False}}, []),
     "monitored": ({"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-                   "prometheusRule": {"enabled": True},
+                   "prometheusRule": {"enabled": True}, "grafanaDashboard": {"enabled": True},
                    "networkPolicy": {"adminFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]}},
                   []),
     "admin port for nobody": ({"networkPolicy": {"adminFrom": []}}, []),
@@ -198,7 +198,7 @@ class Matrix(unittest.TestCase):
     def test_volumes_exist_and_are_whole_directories(self, values, chart):
         pod = chart.one("Deployment")["spec"]["template"]["spec"]
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
-        self.assertEqual(volumes["config"]["configMap"]["name"], chart.one("ConfigMap")["metadata"]["name"])
+        self.assertEqual(volumes["config"]["configMap"]["name"], chart.config_map()["metadata"]["name"])
         secrets = {secret["metadata"]["name"] for secret in chart.all("Secret")}
         secrets |= {certificate["spec"]["secretName"] for certificate in chart.all("Certificate")}
         if values.get("certificates") == PROVIDED:
@@ -210,7 +210,6 @@ class Matrix(unittest.TestCase):
             self.assertEqual(chart.argument(flag), "%s/%s" % (mounts[name]["mountPath"], file))
             self.assertNotIn("subPath", mounts[name])
             self.assertTrue(mounts[name]["readOnly"])
-        self.assertIn("config.yaml", chart.one("ConfigMap")["data"])
 
     @each
     def test_client_certificates(self, values, chart):

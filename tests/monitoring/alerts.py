@@ -26,9 +26,9 @@ SEVERITIES = {'warning', 'critical'}
 PARTS = ('**Means:**', '**Look', '**Do')
 
 
-def rules_of(values=None, **more):
+def rules_of(values=None, tools=None, **more):
     """The alerts that the chart renders, by name."""
-    rendered = TOOLS.template({'prometheusRule': {'enabled': True, **(values or {})}, **more})
+    rendered = (tools or TOOLS).template({'prometheusRule': {'enabled': True, **(values or {})}, **more})
     alerts = [rule for group in rendered.one('PrometheusRule')['spec']['groups'] for rule in group['rules']]
     return {alert['alert']: alert for alert in alerts}
 

@@ -91,9 +91,14 @@ class Rendered:
                 return argument.partition("=")[2]
         raise AssertionError("no argument --%s" % flag)
 
+    def config_map(self):
+        """The ConfigMap that holds the InjectorConfig; there may be one with the dashboard as well."""
+        found, = [document for document in self.all("ConfigMap") if "config.yaml" in document["data"]]
+        return found
+
     def config(self):
         """The InjectorConfig, YAML text."""
-        return self.one("ConfigMap")["data"]["config.yaml"]
+        return self.config_map()["data"]["config.yaml"]
 
 
 class Tools:
