@@ -39,7 +39,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
+.PHONY: all help deps demo test torture asan tsan chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
 	check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -52,6 +52,7 @@ help:
 	@echo 'make test        install what is missing, build, and run all tests'
 	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make tsan        the tests of the server under ThreadSanitizer'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
@@ -130,6 +131,13 @@ torture:
 SANITIZE = -O1 -g -DUNCONFINED -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:
 	@$(MAKE) --no-print-directory test B=build/asan OPTIMISE="$(SANITIZE)" LINK="-fsanitize=address,undefined"
+
+# The server's tests, whose threads ThreadSanitizer watches: requests, reloads, rotations, the end.
+tsan:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 all B=build/tsan LINK="-fsanitize=thread" \
+		OPTIMISE="-O1 -g -DUNCONFINED -fsanitize=thread -fno-omit-frame-pointer"
+	@$(PYTHON) tests/run.py --build build/tsan -k http/
 
 # libFuzzer, each target FUZZ_SECONDS long. For a campaign: make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS ?= 20
