@@ -66,7 +66,6 @@
 #define REQUEST_SECONDS 10                /* for a request, and again for its answer; --request-timeout */
 #define REQUEST_SECONDS_MAX 60
 #define IDLE_SECONDS 120                  /* a connection without a request; the API server closes after 90 */
-#define ENDED_MILLISECONDS 1000           /* from the end of a client's stream: what it sent may still be at work */
 #define LINGER_SECONDS 2                  /* a client has to read an answer that ends the connection */
 #define DRAIN_SECONDS 5                   /* for requests in flight at the end */
 #define DRAIN_DELAY_SECONDS 5             /* from SIGTERM until nothing new is accepted; --drain-delay */

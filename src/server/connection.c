@@ -240,13 +240,22 @@ static bool has_begun(const struct connection *c)
 }
 
 /*
- * Is the end of the client's stream all that is left to read? When it comes with the last bytes, libmicrohttpd 0.9.75
- * reads these, waits to be told of more, and never is: epoll reports an edge once.
+ * Has libmicrohttpd 0.9.75 left something to be read, be it the end of the stream? It waits for epoll to tell it of
+ * more, which tells once, and takes for the end of what has come: a record of TLS that is incomplete when the stream
+ * ends, or that holds no data.
  */
-static bool has_ended(const struct connection *c)
+static bool is_left(const struct connection *c)
 {
 	char byte;
-	return recv(c->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return recv(c->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* Has epoll tell it again. Linux looks at what there is to read when this option is set (since 4.18). */
+static void tell_again(const struct connection *c)
+{
+	static const int least = 1;
+	/* Should it fail, the deadline is left. */
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
 }
 
 /* Moves on a connection whose state changed without a callback. */
@@ -254,11 +263,13 @@ static void notice(struct connection *c, int64_t now)
 {
 	if (c->phase == CONNECTION_HANDSHAKE && c->handshake.done)
 		rest(c, tls_records_at_start(c->tls));
-	bool ended = (c->phase == CONNECTION_IDLE || c->phase == CONNECTION_RECEIVING) && has_ended(c);
-	if (c->phase == CONNECTION_IDLE && (ended || has_begun(c)))
+	if (c->phase != CONNECTION_IDLE && c->phase != CONNECTION_RECEIVING)
+		return;
+	bool left = is_left(c);
+	if (c->phase == CONNECTION_IDLE && (left || has_begun(c)))
 		receive(c, now);
-	if (ended && c->due > now + ENDED_MILLISECONDS)
-		c->due = now + ENDED_MILLISECONDS;
+	if (left)
+		tell_again(c);
 }
 
 static bool is_timed(const struct connection *c)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import harness
-from harness import BODY, WAIT, Server, head, read_response
+from harness import BODY, WAIT, Server, gnutls, head, read_response
 from harness.authority import Authority, join
 from harness.wire import Wire
 
@@ -28,6 +28,24 @@ class Handshake(harness.TestCase):
         wire.sock.close()
         self.assertEqual(answer[:3], b'\x16\x03\x03')
         self.assertNotIn(self.RETRY, answer)
+
+
+class Records(harness.TestCase):
+    """libmicrohttpd takes a record without data for the end of what there is to read."""
+    REQUEST = head('/mutate', len(BODY)) + BODY
+
+    def test_a_request_together_with_records_of_no_data(self):
+        for name, version, before in (
+                ('nothing', 'TLS1.2', lambda session: None), ('nothing', 'TLS1.3', lambda session: None),
+                ('new keys', 'TLS1.3', gnutls.Session.update_keys),
+                ('an empty record', 'TLS1.3', gnutls.Session.send_nothing)):
+            with self.subTest(before=name, version=version), gnutls.Session(self.server, version) as session:
+                for _ in range(2):
+                    with session.at_once():
+                        before(session)
+                        session.send(self.REQUEST)
+                    self.assertTrue(session.receive().startswith(b'HTTP/1.1 200 '))
+                    session.receive()
 
 
 class Priorities(unittest.TestCase):
