@@ -293,13 +293,11 @@ static void head(struct buf *out, const char *name, const char *type, const char
 static void label(struct buf *out, const char *name, const char *value)
 {
 	buf_fmt(out, "%s=\"", name);
-	for (const char *p = value; *p != '\0'; p++)
-		if (*p == '\n')
-			buf_addz(out, "\\n");
-		else if (*p == '"' || *p == '\\')
-			buf_fmt(out, "\\%c", *p);
-		else
-			buf_addc(out, *p);
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '\n' || *p == '"' || *p == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, *p == '\n' ? 'n' : *p);
+	}
 	buf_addc(out, '"');
 }
 

@@ -125,7 +125,8 @@ class Admission(Case):
             before = self.server.metric('process_cpu_seconds_total')
             self.assertGreater(self.server.metric('connhook_connections'), 0)
             time.sleep(1)
-            self.assertLess(self.server.metric('process_cpu_seconds_total') - before, 0.5)  # turning round and round takes 1
+            # Turning round and round takes 1.
+            self.assertLess(self.server.metric('process_cpu_seconds_total') - before, 0.5)
         self.server.wait_metric('connhook_connections', 0)
 
     def test_another_ca(self):
