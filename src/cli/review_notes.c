@@ -309,8 +309,9 @@ static void check_workload(const struct all *all, struct review_result *r)
 {
 	const struct workload_kind *kind = workload_find(r->group, r->kind);
 	struct workload w;
+	struct workload_fault fault;
 	struct wishes wishes;
-	if (kind == NULL || r->binding_count == 0 || workload_open(kind, r->manifest->object, &w, NULL) != 0)
+	if (kind == NULL || r->binding_count == 0 || !workload_open(kind, r->manifest->object, &w, &fault))
 		return;
 	annotations_read(all->arena, all->settings->config, &w, r->namespace, &wishes);
 	struct str field = bindings_field(all, &w);

@@ -1,7 +1,6 @@
 #include "codec/json.h"
 
 #include "base/limits.h"
-#include "base/text.h"
 #include "codec/json_scan.h"
 
 #include <cjson/cJSON.h>
@@ -218,9 +217,27 @@ const char *json_kind_name(enum json_kind kind)
 	return names[kind];
 }
 
+struct quote json_quote(const struct json *v)
+{
+	struct str text = json_string(v);
+	if (text.p != NULL && !json_has_nul(v))
+		return text_quote(text);
+	/* Source text has quotes and escapes of its own. */
+	text = text.p != NULL ? str_utf8_cut(text, LIMIT_QUOTE) : str_of(json_kind_name(json_kind(v)));
+	struct quote q;
+	memcpy(q.text, text.p, text.n);
+	q.text[text.n] = '\0';
+	return q;
+}
+
 struct str json_string(const struct json *v)
 {
 	return json_kind(v) == JSON_STRING ? str_of(in(v)->valuestring) : (struct str){NULL, 0};
+}
+
+bool json_has_nul(const struct json *v)
+{
+	return json_kind(v) == JSON_STRING && (in(v)->type & 0xFF) == cJSON_Raw;
 }
 
 struct str json_number(const struct json *v)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 
@@ -36,9 +37,15 @@ enum json_kind json_kind(const struct json *v);
 /* "an object", "a string", "nothing": for sentences. */
 const char *json_kind_name(enum json_kind kind);
 
+/* How a sentence repeats a value: a string in quotes (text_quote), anything else by its kind. */
+struct quote json_quote(const struct json *v);
+
 /* The text of a string; absent for any other kind. A string that holds a NUL reads as its JSON source text, which
  * no name or list accepts. Valid as long as the tree. */
 struct str json_string(const struct json *v);
+
+/* Is it a string that holds a NUL character? */
+bool json_has_nul(const struct json *v);
 
 /* The source text of a number; absent for any other kind. */
 struct str json_number(const struct json *v);

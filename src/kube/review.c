@@ -1,25 +1,20 @@
 #include "kube/review.h"
 
-#include "base/text.h"
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 
-/* How an error repeats a value: a string in quotes, anything else by its kind. */
-static struct str found(struct arena *arena, const struct json *v)
+/* What an error says of a value. */
+static struct quote found(const struct json *v)
 {
-	struct str s = json_string(v);
-	if (s.p != NULL)
-		return arena_fmt(arena, "%s", text_quote(s).text);
-	return json_kind(v) == JSON_ABSENT ? STR("missing") : str_of(json_kind_name(json_kind(v)));
+	return json_kind(v) == JSON_ABSENT ? (struct quote){"missing"} : json_quote(v);
 }
 
-static int expect_text(struct arena *arena, const struct json *parent, const char *key, const char *wanted,
-		       struct error *err)
+static int expect_text(const struct json *parent, const char *key, const char *wanted, struct error *err)
 {
 	const struct json *v = json_getz(parent, key);
 	if (str_eqz(json_string(v), wanted))
 		return 0;
-	return error_set(err, ERR_INVALID, "%s is %.*s; expected \"%s\"", key, STR_ARG(found(arena, v)), wanted);
+	return error_set(err, ERR_INVALID, "%s is %s; expected \"%s\"", key, found(v).text, wanted);
 }
 
 /* The member of `parent` that ends the path, of the kind wanted; NULL when it is absent or null. */
@@ -74,20 +69,19 @@ static int read_names(const struct json *request, struct review_request *r, stru
 	return rc;
 }
 
-static int check_operation(struct arena *arena, const struct json *request, const struct review_request *r,
-			   struct error *err)
+static int check_operation(const struct json *request, const struct review_request *r, struct error *err)
 {
 	static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT"};
 	bool known = false;
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
 		known = known || str_eqz(r->operation, operations[i]);
 	if (!known)
-		return error_set(err, ERR_INVALID, "request.operation is %.*s; expected CREATE, UPDATE, DELETE or CONNECT",
-				 STR_ARG(found(arena, json_getz(request, "operation"))));
+		return error_set(err, ERR_INVALID, "request.operation is %s; expected CREATE, UPDATE, DELETE or CONNECT",
+				 found(json_getz(request, "operation")).text);
 	bool writes = str_eqz(r->operation, "CREATE") || str_eqz(r->operation, "UPDATE");
 	if (writes && r->object == NULL)
-		return error_set(err, ERR_INVALID, "request.object is %.*s; %.*s carries the object",
-				 STR_ARG(found(arena, json_getz(request, "object"))), STR_ARG(r->operation));
+		return error_set(err, ERR_INVALID, "request.object is %s; %.*s carries the object",
+				 found(json_getz(request, "object")).text, STR_ARG(r->operation));
 	return 0;
 }
 
@@ -100,20 +94,20 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 	if (json_kind(root) != JSON_OBJECT)
 		return error_set(err, ERR_INVALID, "the body is %s; expected an AdmissionReview object",
 				 json_kind_name(json_kind(root)));
-	rc = expect_text(arena, root, "kind", "AdmissionReview", err);
+	rc = expect_text(root, "kind", "AdmissionReview", err);
 	if (rc == 0)
-		rc = expect_text(arena, root, "apiVersion", "admission.k8s.io/v1", err);
+		rc = expect_text(root, "apiVersion", "admission.k8s.io/v1", err);
 	if (rc != 0)
 		return rc;
 	const struct json *request = json_getz(root, "request");
 	if (json_kind(request) != JSON_OBJECT)
-		return error_set(err, ERR_INVALID, "request is %.*s; expected the object that the API server sends",
-				 STR_ARG(found(arena, request)));
+		return error_set(err, ERR_INVALID, "request is %s; expected the object that the API server sends",
+				 found(request).text);
 	struct review_request r = {.uid_value = json_getz(request, "uid")};
 	r.uid = json_string(r.uid_value);
 	if (r.uid.n == 0)
-		return error_set(err, ERR_INVALID, "request.uid is %.*s; expected the string that the answer repeats",
-				 STR_ARG(found(arena, r.uid_value)));
+		return error_set(err, ERR_INVALID, "request.uid is %s; expected the string that the answer repeats",
+				 found(r.uid_value).text);
 	const struct json *dry_run = NULL;
 	rc = read_names(request, &r, err);
 	if (rc == 0 && r.kind.n == 0)
@@ -128,7 +122,7 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 	if (!str_eqz(r.operation, "UPDATE"))
 		r.old_object = NULL;
 	if (rc == 0)
-		rc = check_operation(arena, request, &r, err);
+		rc = check_operation(request, &r, err);
 	if (rc == 0 && arena->failed)
 		rc = error_nomem(err);
 	if (rc == 0)

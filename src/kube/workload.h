@@ -30,11 +30,19 @@ struct workload {
 	const struct json *containers, *init_containers; /* arrays of objects, or NULL */
 };
 
+#define WORKLOAD_FIELD_MAX 160 /* the longest field path has 64 characters and two indexes */
+
+/* A part that connhook reads and that has a type that Kubernetes would refuse: its field path, and the two types. */
+struct workload_fault {
+	char field[WORKLOAD_FIELD_MAX];
+	enum json_kind found, wanted;
+};
+
 /*
- * Finds the parts of `object`. ERR_INVALID: a part that connhook reads has a type that Kubernetes would refuse; the
- * sentence names the field, what was found and what was expected. A missing template is no error.
+ * Finds the parts of `object`. False when one of them is at fault, which is then *fault. A missing template is none.
  */
-int workload_open(const struct workload_kind *kind, const struct json *object, struct workload *out, struct error *err);
+bool workload_open(const struct workload_kind *kind, const struct json *object, struct workload *out,
+		   struct workload_fault *fault);
 
 /* The value of a container's `name`; empty when it has none. */
 struct str container_name(const struct json *container);

@@ -100,6 +100,12 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 			      "found %s; expected a string: put the value in quotes", json_kind_name(json_kind(annotation)));
 		return;
 	}
+	if (json_has_nul(annotation)) {
+		violation_add(problems, field, arena_fmt(r->arena, "%s:nul:%.*s", key_names[key], STR_ARG(value)),
+			      "found %.*s; expected text without the character NUL: remove it",
+			      STR_ARG(str_utf8_cut(value, LIMIT_QUOTE)));
+		return;
+	}
 	r->values[key] = value;
 	r->fields[key] = field;
 }
@@ -113,7 +119,8 @@ static void collect(struct reader *r, const struct json *metadata, const char *w
 			return;
 		if (name.p == NULL)
 			continue;
-		struct str field = arena_fmt(r->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(json_key(a)));
+		struct str key = str_utf8_cut(json_key(a), 2 * LIMIT_QUOTE_NAME);
+		struct str field = arena_fmt(r->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(key));
 		take(r, a, name, field, on_template);
 	}
 }
@@ -141,12 +148,12 @@ static void read_app(struct reader *r)
 	const struct json *metadata = r->workload->metadata;
 	struct str app = r->values[KEY_APP];
 	if (app.p != NULL) {
-		app = str_trim(app);
-		if (!name_is_subdomain(app))
-			violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
-				      "found %s; expected the service's name: lower-case letters, digits and -",
-				      text_quote(app).text);
-		r->out->app = app;
+		r->out->app = str_trim(app);
+		if (name_is_subdomain(r->out->app))
+			return;
+		violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
+			      "found %s; expected the service's name: lower-case letters, digits and -", text_quote(app).text);
+		r->out->app = STR("app"); /* so that the fault is not told again for each binding */
 		return;
 	}
 	app = json_string(json_path(metadata, "labels", "app.kubernetes.io/name", NULL));
@@ -215,7 +222,7 @@ static bool read_exec(struct reader *r, struct str text, bool *is_exec)
 	bool good = count > 0 && items != NULL;
 	for (const struct json *e = json_first(array); e != NULL && good; e = json_next(e)) {
 		items[i++] = json_string(e);
-		good = json_kind(e) == JSON_STRING && (i > 1 || items[0].n > 0);
+		good = json_kind(e) == JSON_STRING && !json_has_nul(e) && (i > 1 || items[0].n > 0);
 	}
 	if (!good) {
 		violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE, "exec", text),

@@ -5,6 +5,11 @@
 #include "base/text.h"
 #include "kube/name.h"
 
+#define SUFFIX_LENGTH (sizeof CONNECTION_SUFFIX - 1)
+
+/* Identity of the fault that is told once, however often it stands side by side. */
+#define EMPTY "bindings:empty:"
+
 /* One element of a list: `name` or `name=instance`. */
 struct element {
 	struct str text, name, instance;
@@ -53,9 +58,11 @@ static bool element_read(const struct config *config, struct str text, struct st
 	size_t equals = str_find(e.text, '=');
 	e.name = str_trim((struct str){e.text.p, equals});
 	if (e.text.n == 0) {
-		violation_add(problems, field, identity(arena, "empty", e.text),
-			      "found an empty element in the list; expected names parted by single commas, such as "
-			      "\"db,cache\"; remove the superfluous comma");
+		bool told = problems->count > 0 && str_eqz(problems->items[problems->count - 1].identity, EMPTY);
+		if (!told)
+			violation_add(problems, field, STR(EMPTY),
+				      "found an empty element in the list; expected names parted by single commas, such as "
+				      "\"db,cache\"; remove the superfluous comma");
 		return false;
 	}
 	if (equals < e.text.n) {
@@ -138,8 +145,8 @@ static bool secret_name(const struct element *e, const struct template_values *v
 	struct str base = e->instance.p != NULL && !template_wants_instance(template)
 				  ? e->instance
 				  : template_expand(arena, template, values);
-	if (is_claim && str_ends(base, STR(CONNECTION_SUFFIX))) {
-		struct str claim = {base.p, base.n - (sizeof CONNECTION_SUFFIX - 1)};
+	struct str claim = {base.p, is_claim && str_ends(base, STR(CONNECTION_SUFFIX)) ? base.n - SUFFIX_LENGTH : 0};
+	if (name_is_subdomain(claim)) {
 		violation_add(problems, field, identity(arena, "conn", e->text),
 			      "%s names the claim's Secret %s; expected the claim: write %s",
 			      text_quote(e->text).text, text_quote(base).text,
@@ -149,10 +156,15 @@ static bool secret_name(const struct element *e, const struct template_values *v
 	*out = is_claim ? arena_fmt(arena, "%.*s" CONNECTION_SUFFIX, STR_ARG(base)) : base;
 	if (name_is_subdomain(*out))
 		return true;
+	struct str advice = STR("");
+	if (e->instance.p == NULL)
+		advice = arena_fmt(arena, "; write \"%.*s=NAME\", or name the service in the annotation \"app\"",
+				   STR_ARG(e->name));
 	violation_add(problems, field, identity(arena, "name", *out),
 		      "%s gives the Secret name %s, which is not valid; expected at most 253 lower-case letters, "
-		      "digits, - and ., beginning and ending with a letter or digit",
-		      text_quote(e->text).text, text_quote(*out).text);
+		      "digits, - and ., beginning and ending with a letter or digit%.*s",
+		      text_quote(e->text).text, text_quote(*out).text,
+		      STR_ARG(advice));
 	return false;
 }
 

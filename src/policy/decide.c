@@ -175,17 +175,17 @@ static void run_rule(struct call *c, enum rule_id id)
 /* Opens the workload and its old self. A shape that Kubernetes refuses is a violation of the object. */
 static void open_workload(struct call *c, const struct workload_kind *kind)
 {
-	struct error err;
+	struct workload_fault fault;
 	bool update = c->request.old_object != NULL;
-	struct error old_err;
 	if (update)
-		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &old_err) == 0;
-	c->is_workload = workload_open(kind, c->request.object, &c->workload, &err) == 0;
+		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &fault);
+	c->is_workload = workload_open(kind, c->request.object, &c->workload, &fault);
 	if (c->is_workload)
 		return;
 	struct violations found = {.arena = c->arena};
-	violation_add(&found, str_of(kind->template_field), STR("shape"), "%s; connhook cannot read such a workload",
-		      err.text);
+	violation_add(&found, arena_str(c->arena, str_of(fault.field)), STR("shape"),
+		      "found %s; expected %s, without which connhook cannot read the workload", json_kind_name(fault.found),
+		      json_kind_name(fault.wanted));
 	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, update && !c->has_old_workload ? &found : NULL);
 }
 
@@ -237,8 +237,10 @@ static struct str denial_message(struct call *c)
 	struct decision *d = c->out;
 	struct buf text;
 	buf_init(&text, LIMIT_RESPONSE);
-	buf_fmt(&text, "%.*s %.*s%s%.*s", STR_ARG(d->kind), STR_ARG(d->namespace), d->namespace.n > 0 ? "/" : "",
-		STR_ARG(d->name));
+	bool namespaced = d->namespace.n > 0, named = d->name.n > 0;
+	buf_fmt(&text, "%.*s%s%.*s%s%.*s", STR_ARG(str_utf8_cut(d->kind, LIMIT_QUOTE)), namespaced || named ? " " : "",
+		STR_ARG(str_utf8_cut(d->namespace, LIMIT_QUOTE)), namespaced && named ? "/" : "",
+		STR_ARG(str_utf8_cut(d->name, LIMIT_QUOTE_NAME)));
 	size_t count = 0, number = 0;
 	for (size_t i = 0; i < c->finding_count; i++)
 		count += c->findings[i].mode == MODE_ENFORCE;

@@ -70,16 +70,22 @@ static struct str container_names(struct planner *p)
 {
 	struct buf text;
 	buf_init(&text, LIMIT_MESSAGE);
-	const struct json *containers = p->workload->containers;
-	for (const struct json *c = json_first(containers); c != NULL && text.n < LIMIT_MESSAGE / 4; c = json_next(c))
+	const struct json *c = json_first(p->workload->containers);
+	for (; c != NULL && text.n < LIMIT_MESSAGE / 8; c = json_next(c))
 		buf_fmt(&text, "%s%.*s", text.n > 0 ? ", " : "", STR_ARG(str_utf8_cut(container_name(c), LIMIT_QUOTE)));
-	struct str result = buf_move(&text, p->arena);
-	return result.n > 0 ? result : STR("none");
+	size_t more = 0;
+	for (; c != NULL; c = json_next(c))
+		more++;
+	if (more > 0)
+		buf_fmt(&text, " and %zu more", more);
+	return buf_move(&text, p->arena);
 }
 
-/* Each name and glob of the annotation must find a container. */
+/* Each name and glob of the annotation must find a container, where there are any. */
 static void check_patterns(struct planner *p)
 {
+	if (json_first(p->workload->containers) == NULL)
+		return;
 	for (size_t i = 0; i < p->wishes.containers.count; i++) {
 		struct str pattern = p->wishes.containers.items[i];
 		bool found = false;
@@ -261,7 +267,7 @@ static bool plan_pull_secrets(struct planner *p, bool wished, struct str *record
 		       plan_trusts(p, p->workload->pod_spec, p->old != NULL ? p->old->pod_spec : NULL, key)
 			       ? p->status.pull_secrets
 			       : NULL,
-		       json_getz(p->status.was, key), &list))
+		       status_was(p->status.was, key), &list))
 		return false;
 	for (size_t i = 0; i < p->config->pull_secret_count && wished; i++) {
 		const struct pull_secret *secret = &p->config->pull_secrets[i];
@@ -451,7 +457,11 @@ static bool nowhere_to_inject(struct planner *p)
 	for (const struct json *c = json_first(p->workload->containers); c != NULL; c = json_next(c))
 		if (is_selected(p, container_name(c)))
 			return false;
-	if (p->wishes.bindings_annotated || p->wishes.migrate)
+	bool asked = p->wishes.bindings_annotated || p->wishes.migrate;
+	if (asked && json_first(p->workload->containers) == NULL)
+		violation_add(&p->out->problems, arena_fmt(p->arena, "%.*s.containers", STR_ARG(p->pod_field)),
+			      STR("bindings:nowhere:"), "found no container to inject; expected one; add it");
+	else if (asked)
 		violation_add(&p->out->problems, annotation_field(p->arena, p->config, "bindings"), STR("bindings:nowhere:"),
 			      "there is no container to inject: the containers are %.*s, which the configuration excludes; "
 			      "name one in the annotation %.*s/containers",

@@ -202,9 +202,9 @@ bool plan_container(struct planner *p, const struct json *container, size_t inde
 	const struct json *our_from = plan_trusts(p, container, p->old_container, "envFrom") ? record : NULL;
 	const struct json *our_env = plan_trusts(p, container, p->old_container, "env") ? record : NULL;
 	if (!list_open(arena, json_pointer_join(arena, at.pointer, STR("envFrom")), json_getz(container, "envFrom"),
-		       json_getz(our_from, "envFrom"), json_getz(was, "envFrom"), &env_from) ||
+		       json_getz(our_from, "envFrom"), status_was(was, "envFrom"), &env_from) ||
 	    !list_open(arena, json_pointer_join(arena, at.pointer, STR("env")), json_getz(container, "env"),
-		       json_getz(our_env, "env"), json_getz(was, "env"), &env) ||
+		       json_getz(our_env, "env"), status_was(was, "env"), &env) ||
 	    !clean_residue(p, &env, json_getz(our_env, "env")))
 		return false;
 	size_t from_count = 0, own_count = 0;

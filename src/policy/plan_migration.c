@@ -134,7 +134,7 @@ static void place(struct planner *p, const struct json *have, size_t at, size_t 
 static void take_away(struct planner *p, size_t at, size_t count)
 {
 	struct str list = arena_fmt(p->arena, "%.*s/" INIT, STR_ARG(p->pod_pointer));
-	const struct json *was = json_getz(p->status.was, INIT);
+	const struct json *was = status_was(p->status.was, INIT);
 	if (count > 1)
 		patch_remove(p->patch, json_pointer_index(p->arena, list, at));
 	else if (json_kind(was) == JSON_ARRAY)
@@ -213,6 +213,6 @@ bool plan_migration(struct planner *p, struct str *record, const struct json **w
 	place(p, renamed ? NULL : mine, at, count, want);
 	*record = p->config->migration_container;
 	if (count == 0 || (mine != NULL && count == 1 && !renamed))
-		*was = mine != NULL ? json_getz(p->status.was, INIT) : value;
+		*was = mine != NULL ? status_was(p->status.was, INIT) : value;
 	return true;
 }

@@ -48,6 +48,30 @@ bool rule_kind_matches(const struct rule_config *rule, const struct review_reque
 	return false;
 }
 
+static const struct json *of_kind(const struct rule_context *context, const struct json *v, enum json_kind wanted,
+				  struct str field, struct violations *found)
+{
+	enum json_kind kind = json_kind(v);
+	if (kind == wanted)
+		return v;
+	if (kind != JSON_ABSENT && kind != JSON_NULL)
+		violation_add(found, field, arena_fmt(context->arena, "kind:%.*s", STR_ARG(field)),
+			      "found %s; expected %s, as its API has it; write one", json_kind_name(kind), json_kind_name(wanted));
+	return NULL;
+}
+
+const struct json *rule_part(const struct rule_context *context, const struct json *parent, const char *key,
+			     enum json_kind wanted, struct str field, struct violations *found)
+{
+	return of_kind(context, json_getz(parent, key), wanted, field, found);
+}
+
+const struct json *rule_element(const struct rule_context *context, const struct json *element, struct str field,
+				struct violations *found)
+{
+	return of_kind(context, element, JSON_OBJECT, field, found);
+}
+
 bool rule_integer(struct str text, int *out)
 {
 	bool negative = text.n > 0 && text.p[0] == '-';

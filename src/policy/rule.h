@@ -64,6 +64,17 @@ bool rule_exempts(const struct rule_config *rule, const struct review_request *r
 /* Is the request's group and kind in the list `kinds` of the rule? */
 bool rule_kind_matches(const struct rule_config *rule, const struct review_request *request);
 
+/*
+ * The member of `parent` under the key, of the kind that its API gives it; NULL when it is absent or null. Anything
+ * else is a violation at `field`, its path: a rule lets nothing through that it cannot read.
+ */
+const struct json *rule_part(const struct rule_context *context, const struct json *parent, const char *key,
+			     enum json_kind wanted, struct str field, struct violations *found);
+
+/* The same for an element of a list, which is an object. */
+const struct json *rule_element(const struct rule_context *context, const struct json *element, struct str field,
+				struct violations *found);
+
 /* Reads a decimal integer of at most 9 digits, with or without a sign. False for anything else. */
 bool rule_integer(struct str text, int *out);
 

@@ -15,24 +15,14 @@ const struct group_kind rule_claims[RULE_CLAIMS] = {
 	{STR_INIT("cache.bizmatters.io"), STR_INIT("DragonflyInstance")},
 };
 
-/* How a sentence repeats a value. */
-static struct str shown(struct arena *arena, const struct json *value)
-{
-	struct str text = json_string(value);
-	if (text.p == NULL)
-		return str_of(json_kind_name(json_kind(value)));
-	return arena_fmt(arena, "%s", text_quote(text).text);
-}
-
 /* A field that, where it is present, must hold exactly `wanted`. */
 static void check_field(const struct rule_context *context, const struct json *value, const char *field,
 			struct str wanted, const char *because, struct violations *found)
 {
 	if (json_kind(value) == JSON_ABSENT || json_kind(value) == JSON_NULL || str_eq(json_string(value), wanted))
 		return;
-	struct str was = shown(context->arena, value);
 	violation_add(found, str_of(field), arena_fmt(context->arena, "%s:%.*s", field, STR_ARG(json_string(value))),
-		      "found %.*s; expected %s, %s; write that, or leave the field out", STR_ARG(was),
+		      "found %s; expected %s, %s; write that, or leave the field out", json_quote(value).text,
 		      text_quote_name(wanted).text, because);
 }
 
@@ -58,8 +48,9 @@ static void check(const struct rule_context *context, struct violations *found)
 	if (!rule_kind_matches(context->rule, context->request) || context->name.n == 0)
 		return;
 	struct arena *arena = context->arena;
-	const struct json *spec = json_getz(context->object, "spec");
-	const struct json *ref = json_getz(spec, "writeConnectionSecretToRef");
+	const struct json *spec = rule_part(context, context->object, "spec", JSON_OBJECT, STR("spec"), found);
+	const struct json *ref = rule_part(context, spec, "writeConnectionSecretToRef", JSON_OBJECT,
+					   STR("spec.writeConnectionSecretToRef"), found);
 	struct str wanted = arena_fmt(arena, "%.*s" SUFFIX, STR_ARG(context->name));
 	const char *because = "the claim's name and " SUFFIX;
 	check_field(context, json_getz(ref, "name"), "spec.writeConnectionSecretToRef.name", wanted, because, found);

@@ -208,12 +208,20 @@ static void check_path(const struct source *s, struct str path, struct str field
 			      shown.text, STR_ARG(expected), name.text, verb, s->kind->push ? "" : ", or a shared one");
 }
 
+/* A part of the object that must be of its kind; `field` is the path of `parent`. */
+static const struct json *part(const struct source *s, const struct json *parent, const char *key,
+			       enum json_kind wanted, struct str *field)
+{
+	*field = arena_fmt(s->context->arena, "%.*s.%s", STR_ARG(*field), key);
+	return rule_part(s->context, parent, key, wanted, *field, s->found);
+}
+
 /* The text at `key` of `parent`, if there is one. */
 static void check_key(const struct source *s, const struct json *parent, const char *key, struct str field)
 {
-	struct str path = json_string(json_getz(parent, key));
-	if (path.p != NULL)
-		check_path(s, path, arena_fmt(s->context->arena, "%.*s.%s", STR_ARG(field), key), false);
+	const struct json *path = part(s, parent, key, JSON_STRING, &field);
+	if (path != NULL)
+		check_path(s, json_string(path), field, false);
 }
 
 static struct str text_of(struct arena *arena, const struct json *value)
@@ -228,50 +236,59 @@ static struct str text_of(struct arena *arena, const struct json *value)
 	return result;
 }
 
-static void check_find(const struct source *s, const struct json *find, struct str field)
+static void check_find(const struct source *s, const struct json *parent, struct str field)
 {
-	if (json_kind(find) != JSON_OBJECT)
+	const struct json *find = part(s, parent, "find", JSON_OBJECT, &field);
+	if (find == NULL)
 		return;
-	struct str path = json_string(json_getz(find, "path"));
-	field = arena_fmt(s->context->arena, "%.*s.path", STR_ARG(field));
-	if (path.n > 0)
-		check_path(s, path, field, true);
-	else
+	const struct json *path = part(s, find, "path", JSON_STRING, &field);
+	if (path != NULL && !json_is_empty(path))
+		check_path(s, json_string(path), field, true);
+	else if (json_is_empty(json_getz(find, "path")))
 		violation_add(s->found, field, text_of(s->context->arena, find),
 			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where %s is "
 			      "<service> or begins with <service>-; add it",
 			      STR_ARG(s->expected_find), text_quote_name(s->name).text);
 }
 
-static void check_read(const struct source *s)
+/* One element of dataFrom. */
+static void check_from(const struct source *s, const struct json *element, struct str field)
 {
-	struct arena *arena = s->context->arena;
-	size_t index = 0;
-	for (const struct json *e = json_first(json_getz(s->spec, "data")); e != NULL; e = json_next(e), index++)
-		check_key(s, json_getz(e, "remoteRef"), "key",
-			  arena_fmt(arena, "%.*s.data[%zu].remoteRef", STR_ARG(s->field), index));
-	index = 0;
-	for (const struct json *e = json_first(json_getz(s->spec, "dataFrom")); e != NULL; e = json_next(e), index++) {
-		struct str field = arena_fmt(arena, "%.*s.dataFrom[%zu]", STR_ARG(s->field), index);
-		check_key(s, e, "key", field); /* v1alpha1 */
-		check_key(s, json_getz(e, "extract"), "key", arena_fmt(arena, "%.*s.extract", STR_ARG(field)));
-		check_find(s, json_getz(e, "find"), arena_fmt(arena, "%.*s.find", STR_ARG(field)));
-	}
+	struct str extract_field = field;
+	check_key(s, element, "key", field); /* v1alpha1 */
+	check_key(s, part(s, element, "extract", JSON_OBJECT, &extract_field), "key", extract_field);
+	check_find(s, element, field);
 }
 
-static void check_push(const struct source *s)
+/* One element of data. */
+static void check_data(const struct source *s, const struct json *element, struct str field)
 {
-	struct arena *arena = s->context->arena;
+	const struct json *at = element;
+	if (s->kind->push)
+		at = part(s, at, "match", JSON_OBJECT, &field);
+	at = part(s, at, "remoteRef", JSON_OBJECT, &field);
+	check_key(s, at, s->kind->push ? "remoteKey" : "key", field);
+}
+
+static void check_to(const struct source *s, const struct json *element, struct str field)
+{
+	violation_add(s->found, field, text_of(s->context->arena, element),
+		      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read "
+		      "here; list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
+		      STR_ARG(s->expected));
+}
+
+/* Each element of the list, which is an object. */
+static void check_list(const struct source *s, const char *key,
+		       void (*check)(const struct source *s, const struct json *element, struct str field))
+{
+	struct str field = s->field;
 	size_t index = 0;
-	for (const struct json *e = json_first(json_getz(s->spec, "data")); e != NULL; e = json_next(e), index++)
-		check_key(s, json_path(e, "match", "remoteRef", NULL), "remoteKey",
-			  arena_fmt(arena, "%.*s.data[%zu].match.remoteRef", STR_ARG(s->field), index));
-	index = 0;
-	for (const struct json *e = json_first(json_getz(s->spec, "dataTo")); e != NULL; e = json_next(e), index++)
-		violation_add(s->found, arena_fmt(arena, "%.*s.dataTo[%zu]", STR_ARG(s->field), index), text_of(arena, e),
-			      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read "
-			      "here; list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
-			      STR_ARG(s->expected));
+	for (const struct json *e = json_first(part(s, s->spec, key, JSON_ARRAY, &field)); e != NULL; e = json_next(e)) {
+		struct str at = arena_fmt(s->context->arena, "%.*s[%zu]", STR_ARG(field), index++);
+		if (rule_element(s->context, e, at, s->found) != NULL)
+			check(s, e, at);
+	}
 }
 
 /* The Secret that an ExternalSecret writes is not one of Crossplane's. */
@@ -308,7 +325,6 @@ static struct str owner_name(const struct rule_context *context, const struct so
 
 static void check(const struct rule_context *context, struct violations *found)
 {
-	const struct json *spec = json_getz(context->object, "spec");
 	struct source s = {.context = context, .found = found};
 	for (size_t i = 0; i < sizeof source_kinds / sizeof source_kinds[0]; i++)
 		if (str_eqz(context->request->kind, source_kinds[i].kind))
@@ -320,12 +336,15 @@ static void check(const struct rule_context *context, struct violations *found)
 		return;
 	s.expected = expected_path(context, false);
 	s.expected_find = expected_path(context, true);
-	s.spec = s.kind->spec ? json_getz(spec, s.kind->spec) : spec;
-	s.field = s.kind->spec ? arena_fmt(context->arena, "spec.%s", s.kind->spec) : STR("spec");
+	s.field = STR("spec");
+	s.spec = rule_part(context, context->object, "spec", JSON_OBJECT, s.field, found);
+	if (s.kind->spec != NULL)
+		s.spec = part(&s, s.spec, s.kind->spec, JSON_OBJECT, &s.field);
+	check_list(&s, "data", check_data);
 	if (s.kind->push) {
-		check_push(&s);
+		check_list(&s, "dataTo", check_to);
 	} else {
-		check_read(&s);
+		check_list(&s, "dataFrom", check_from);
 		check_target(&s);
 	}
 }

@@ -7,8 +7,8 @@
 
 static void check(const struct rule_context *context, struct violations *found)
 {
-	if (context->plan == NULL)
-		return;
+	if (context->plan == NULL || context->plan->problems.count > 0)
+		return; /* a workload with a problem is denied for that, and was not injected */
 	const struct violations *missing = &context->plan->missing;
 	for (size_t i = 0; i < missing->count; i++)
 		violation_add(found, missing->items[i].field, missing->items[i].identity,

@@ -177,7 +177,8 @@ static void check_containers(const struct rule_context *context, const struct js
 			continue;
 		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL; e = json_next(e), at++) {
 			struct str name = json_string(json_getz(e, "name"));
-			struct str value = str_trim(json_string(json_getz(e, "value")));
+			const struct json *v = json_getz(e, "value");
+			struct str value = str_trim(json_kind(v) == JSON_NUMBER ? json_number(v) : json_string(v));
 			enum fault fault = fault_of(context, name, value);
 			if (fault != FAULT_NONE)
 				report(context, fault,

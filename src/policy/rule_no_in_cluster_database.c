@@ -149,14 +149,15 @@ static void check(const struct rule_context *context, struct violations *found)
 	if (rule_kind_matches(context->rule, request))
 		violation_add(found, STR("kind"), STR("kind"),
 			      "found kind %.*s of %.*s, an in-cluster database; expected none: " INSTEAD "%.*s/bindings: db",
-			      STR_ARG(request->kind), STR_ARG(request->group), STR_ARG(prefix));
+			      STR_ARG(str_utf8_cut(request->kind, LIMIT_QUOTE)),
+			      STR_ARG(str_utf8_cut(request->group, LIMIT_QUOTE)), STR_ARG(prefix));
 	const struct json *database = json_path(context->object, "spec", "databaseName", NULL);
 	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, WEB_SERVICE) &&
 	    !json_is_empty(database))
 		violation_add(found, STR("spec.databaseName"), STR("databaseName"),
 			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD
 			      "%.*s/bindings: db",
-			      text_quote(json_string(database)).text, STR_ARG(prefix));
+			      json_quote(database).text, STR_ARG(prefix));
 	if (context->workload == NULL)
 		return;
 	check_containers(context, context->workload->containers, "containers", false, found);

@@ -70,3 +70,10 @@ const struct json *status_record(const struct status *status, struct str contain
 			: bsearch(&key, status->containers, status->container_count, sizeof key, by_name);
 	return found ? found->record : NULL;
 }
+
+const struct json *status_was(const struct json *was, const char *key)
+{
+	const struct json *v = json_getz(was, key);
+	bool good = json_kind(v) == JSON_NULL || (json_kind(v) == JSON_ARRAY && json_is_empty(v));
+	return good ? v : NULL;
+}

@@ -46,4 +46,7 @@ bool status_claims(const struct status *status);
 /* What was injected into a container; NULL for nothing. */
 const struct json *status_record(const struct status *status, struct str container);
 
+/* What stood under the key before, as `was` of the status or of a record has it: an empty list or null; else NULL. */
+const struct json *status_was(const struct json *was, const char *key);
+
 #endif

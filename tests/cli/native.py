@@ -65,6 +65,12 @@ PATH_PIECES = ['/', '/', '/shop', '/shop-db', '/shared', '/platform', '/ghcr', '
 DIFFERENT = {
     # A glob for a group: no API server can be told to call for it.
     'claim-secret-name/own-kinds': 'claim-secret-name',
+    # A part of another type: the schema of its kind refuses that before any policy is asked.
+    'claim-secret-name/reference-no-object': 'claim-secret-name',
+    'external-secret-path/data-no-list': 'external-secret-path',
+    'external-secret-path/key-no-string': 'external-secret-path',
+    'external-secret-path/spec-no-object': 'external-secret-path',
+    'literal-credentials/value-no-string': 'literal-credentials',
 }
 
 # Sent to standard input: {"policies": [...], "requests": [{"request": {...}, "policies": [number, ...]}, ...]}.

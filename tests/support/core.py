@@ -11,6 +11,7 @@ from support import exact
 
 LIMIT_WARNING = 256
 LIMIT_WARNINGS = 4096
+LIMIT_MESSAGE = 10240  # 8 KiB, and what it takes to end a sentence
 
 
 class Wrong(AssertionError):
@@ -154,6 +155,8 @@ def check(phase, body, request, a):
         details, kind = status['details'], request['kind']
         if (details.get('kind'), details.get('group', '')) != (kind['kind'], kind.get('group', '')):
             raise Wrong('the details name another kind: %s' % a.body)
+        if len(status['message']) > LIMIT_MESSAGE:
+            raise Wrong('a message of %d characters' % len(status['message']))
         for text in [status['message']] + [c[k] for c in a.causes for k in ('field', 'message')]:
             one_line(text)
     elif 'status' in r:
