@@ -107,6 +107,16 @@ struct str text_shown(struct arena *arena, struct str s)
 	return (struct str){text, text_show(text, n + 1, s)};
 }
 
+void text_add(struct buf *out, struct str s)
+{
+	char piece[sizeof "\\U00000000"];
+	while (s.n > 0) {
+		struct target t = {.p = piece, .room = sizeof piece};
+		s = str_from(s, put_character(&t, s, false));
+		buf_add(out, (struct str){piece, t.n});
+	}
+}
+
 static struct quote quote(struct str s, size_t max)
 {
 	struct quote q;

@@ -3,6 +3,7 @@
 #define BASE_TEXT_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/str.h"
 
@@ -29,6 +30,9 @@ size_t text_show(char *out, size_t size, struct str s);
 
 /* The same in the arena; `s` itself when all of it is seen. Absent when memory is out. */
 struct str text_shown(struct arena *arena, struct str s);
+
+/* Appends what text_show writes. */
+void text_add(struct buf *out, struct str s);
 
 /* A value in quotes for "%s": text_show with \" and \\ as well; "..." behind it when it is cut. */
 struct quote {

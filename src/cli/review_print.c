@@ -1,6 +1,7 @@
 #include "cli/review_print.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "codec/diff.h"
 #include "codec/json_writer.h"
 #include "codec/yaml_write.h"
@@ -35,49 +36,26 @@ bool review_remark(const struct review_result *r, size_t index, struct review_re
 	return true;
 }
 
-/* How many bytes of `s`, which is not empty, a terminal would obey: C0 and C1 characters, delete. */
-static size_t control(struct str s)
-{
-	unsigned char c = (unsigned char)s.p[0];
-	if (c < ' ' || c == 0x7F)
-		return 1;
-	return c == 0xC2 && s.n > 1 && (unsigned char)s.p[1] < 0xA0 ? 2 : 0;
-}
-
-void review_add_text(struct buf *out, struct str text)
-{
-	for (size_t from = 0, i = 0; i <= text.n; i++) {
-		size_t n = i < text.n ? control(str_from(text, i)) : 0;
-		if (n == 0 && i < text.n)
-			continue;
-		buf_add(out, (struct str){text.p + from, i - from});
-		if (n > 0)
-			buf_addc(out, '?');
-		i += n > 0 ? n - 1 : 0;
-		from = i + 1;
-	}
-}
-
 void review_add_title(struct buf *out, const struct review_result *r)
 {
-	review_add_text(out, r->kind);
+	text_add(out, r->kind);
 	buf_addc(out, ' ');
-	review_add_text(out, r->namespace);
+	text_add(out, r->namespace);
 	buf_addz(out, r->namespace.n > 0 ? "/" : "");
-	review_add_text(out, r->name.n > 0 ? r->name : STR("(without a name)"));
+	text_add(out, r->name.n > 0 ? r->name : STR("(without a name)"));
 }
 
 void review_add_place(struct buf *out, const struct review_result *r, size_t line)
 {
-	review_add_text(out, str_of(r->manifest->source));
+	text_add(out, str_of(r->manifest->source));
 	buf_fmt(out, ":%zu", line);
 }
 
 void review_add_sentence(struct buf *out, const struct review_remark *remark)
 {
-	review_add_text(out, remark->field);
+	text_add(out, remark->field);
 	buf_addz(out, remark->field.n > 0 ? ": " : "");
-	review_add_text(out, remark->message);
+	text_add(out, remark->message);
 }
 
 /* ---- summary ---- */
@@ -256,7 +234,7 @@ static void diff_print(struct buf *out, const struct review *review, const struc
 	buf_init(&new_name, LIMIT_RESPONSE);
 	yaml_write(&before, r->manifest->object);
 	with_admitted(&after, r, yaml_write);
-	review_add_text(&old_name, str_of(r->manifest->source));
+	text_add(&old_name, str_of(r->manifest->source));
 	buf_addc(&old_name, ' ');
 	review_add_title(&old_name, r);
 	buf_addz(&new_name, "admitted ");

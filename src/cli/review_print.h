@@ -46,9 +46,6 @@ struct review_remark {
 /* The remark number `index` of a result, findings first; false behind the last. */
 bool review_remark(const struct review_result *r, size_t index, struct review_remark *out);
 
-/* Appends text that came from outside: what a terminal would obey, and line feeds, become "?". */
-void review_add_text(struct buf *out, struct str text);
-
 /* Appends "Deployment team-a/web". */
 void review_add_title(struct buf *out, const struct review_result *r);
 

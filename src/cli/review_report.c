@@ -1,6 +1,7 @@
 /* The formats of `connhook review` that other programs read: GitHub Actions, JUnit, SARIF. */
 #include "cli/review_print.h"
 
+#include "base/text.h"
 #include "cli/review_notes.h"
 #include "codec/json_writer.h"
 #include "policy/rule.h"
@@ -106,7 +107,7 @@ static void add_xml_of(struct buf *out, const struct review_result *r,
 
 static void add_source(struct buf *out, const struct review_result *r)
 {
-	review_add_text(out, file_name(r));
+	text_add(out, file_name(r));
 }
 
 static size_t count_errors(const struct review_result *r)

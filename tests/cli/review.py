@@ -285,6 +285,15 @@ rules: {env-collision: {mode: enforce}, no-in-cluster-database: {mode: enforce}}
                 self.assertEqual(printed, admitted(documents(DEPLOYMENT % 'db' + '---\n' + CONFIGMAP % 'a' + '---\n' +
                                                              CONFIGMAP % 'b'), results))
 
+    def test_a_manifest_ends_no_line_and_commands_no_terminal(self):
+        self.write('a\nb.yaml', 'apiVersion: v1\nkind: "Config\\eMap"\nmetadata: {name: "x\\n\\u202e\\x9b", namespace: '
+                   '"\\a"}\n---\n' + DEPLOYMENT % '\\x85\\u2028')
+        for form in ('summary', 'github', 'junit'):
+            said = self.says('review', '-o', form, 'a\nb.yaml', code=1)
+            self.assertNotRegex(said, '[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]')
+            self.assertIn('Config\\u001bMap \\u0007/x\\n\\u202e\\u009b' if form != 'github' else 'a', said)
+            self.assertIn('\\u0085\\u2028', said)
+
     def test_json_input(self):
         obj = yaml.safe_load(DEPLOYMENT % 'db')
         obj['metadata']['annotations']['emoji'] = '\U0001F600'

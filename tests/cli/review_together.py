@@ -432,7 +432,7 @@ spec:
     def test_junit_of_strange_text(self):
         text = CONFIGMAP % '"<a & \'b\'> \\ufffe\\uffff \\u0001]]>"'
         (case,) = xml.fromstring(self.says('review', '-o', 'junit', '-', text=text)).iter('testcase')
-        self.assertEqual(case.get('name'), "ConfigMap default/<a & 'b'>  ?]]>")
+        self.assertEqual(case.get('name'), "ConfigMap default/<a & 'b'>  \\u0001]]>")
         self.assertEqual((case.get('classname'), case.get('file')), ('<stdin>', None))
 
     def test_sarif(self):

@@ -106,6 +106,17 @@ START_TEST(in_the_arena)
 }
 END_TEST
 
+START_TEST(appended)
+{
+	struct buf out;
+	buf_init(&out, 64);
+	text_add(&out, STR("a\xF3\xA0\x81\x81\xF0\x9F\x98\x80\x1B" "b\xFF"));
+	text_add(&out, (struct str){NULL, 0});
+	ck_assert(str_eqz(buf_str(&out), "a\\U000e0041\xF0\x9F\x98\x80\\u001bb\\xff"));
+	buf_free(&out);
+}
+END_TEST
+
 START_TEST(quotes)
 {
 	char text[300], wanted[300];
@@ -158,6 +169,7 @@ int main(void)
 	tcase_add_test(c, what_is_not_seen_is_escaped);
 	tcase_add_test(c, too_little_room_cuts_between_pieces);
 	tcase_add_test(c, in_the_arena);
+	tcase_add_test(c, appended);
 	tcase_add_test(c, quotes);
 	tcase_add_test(c, the_longest_quote_fits);
 	tcase_add_test(c, an_error_is_one_line);
