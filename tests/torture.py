@@ -23,7 +23,7 @@ from support import core, exact
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JOBS = 2
-YAML_MAX = 20000      # bytes; longer files are more of the same
+INPUT_MAX = 20000     # bytes; longer inputs are more of the same
 CUTS = 4              # places where each YAML file is cut off, for one that ends too early
 PATCHES = (           # what the golden cases do not hold: (document, patch)
     ('{"a":[1,2]}', '[{"op":"add","path":"/a/-","value":3},{"op":"test","path":"/a/2","value":3}]'),
@@ -70,11 +70,15 @@ class Torture:
 
 
 def recorded(build, scratch):
-    """(label, part, configuration, body) of every request of the golden cases, and the patches of their answers."""
-    asked, ask, patches = {}, golden.Case.ask, {}
+    """
+    (label, part, configuration, body) of every request and configuration of the golden cases, and the patches of the
+    answers.
+    """
+    asked, ask, patches, checked, check = {}, golden.Case.ask, {}, {}, core.Core.check
 
     def record(case, phase, config, body):
-        asked.setdefault((phase, config, body), '%s %s' % (phase, case.id))
+        if len(body) <= INPUT_MAX:
+            asked.setdefault((phase, config, body), '%s %s' % (phase, case.id))
         a, result = ask(case, phase, config, body)
         if a.patch:
             document = exact.dumps(exact.loads(body)['request']['object'])
@@ -82,15 +86,23 @@ def recorded(build, scratch):
             patches.setdefault(document + b'\0' + patch, 'patch %s' % case.id)
         return a, result
 
-    golden.Case.ask = record
+    def record_check(pipe, path):
+        text = golden.read(path)
+        if len(text) <= INPUT_MAX:
+            checked.setdefault(text, 'config %.60r' % text)
+        return check(pipe, path)
+
+    golden.Case.ask, core.Core.check = record, record_check
     with core.Core(build) as pipe:
         for folder in golden.folders(''):
             golden.run_folder(folder, pipe, scratch, False)
-    golden.Case.ask = ask
+    golden.Case.ask, core.Core.check = ask, check
     for (phase, config, body), label in asked.items():
         yield label, phase, config, body
     for body, label in patches.items():
         yield label, 'patch', '-', body
+    for body, label in checked.items():
+        yield label, 'config', '-', body
     for config in dict.fromkeys(config for _, config, _ in asked):
         yield 'registration %s' % config, 'registration', config, b''
         if config not in golden.PROFILES:
@@ -98,19 +110,17 @@ def recorded(build, scratch):
 
 
 def configurations():
-    """What the reader of configurations takes, and what it refuses."""
+    """What the reader of configurations takes; the golden cases have what it refuses."""
     for path in glob.glob(HERE + '/../src/policy/profiles/*.yaml'):
         yield 'config %s' % os.path.basename(path), golden.read(path)
-    texts = [text for text, _ in config_cases.refused_texts()] + config_cases.TAKEN
-    texts = [config_cases.HEAD + text for text in texts] + [text for text, _ in config_cases.REFUSED_FILES]
-    for text in texts:
-        yield 'config %.60r' % text.replace(config_cases.HEAD, ''), text.replace(config_cases.MARK, '').encode()
+    for text in config_cases.TAKEN:
+        yield 'config %.60r' % text, (config_cases.HEAD + text).encode()
 
 
 def yaml_files():
     for path in sorted(glob.glob(HERE + '/cases/**/*.yaml', recursive=True)):
         text = golden.read(path)
-        if len(text) > YAML_MAX or os.path.basename(path) == 'expected.yaml':
+        if len(text) > INPUT_MAX or os.path.basename(path) == 'expected.yaml':
             continue
         label = 'yaml %s' % os.path.relpath(path, HERE)
         yield label, text
