@@ -39,7 +39,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
+.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
 	check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -53,6 +53,7 @@ help:
 	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan        the tests of the server under ThreadSanitizer'
+	@echo 'make coverage    lines and branches of src/ that the tests run, at least 95 and 85 %'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
@@ -138,6 +139,16 @@ tsan:
 	@$(MAKE) --no-print-directory -s -j2 all B=build/tsan LINK="-fsanitize=thread" \
 		OPTIMISE="-O1 -g -DUNCONFINED -fsanitize=thread -fno-omit-frame-pointer"
 	@$(PYTHON) tests/run.py --build build/tsan -k http/
+
+# What the tests run of src/, printed for each file, the least covered last; gcovr knows what must be reached.
+COVER = -O0 -g -DUNCONFINED --coverage -fprofile-update=atomic
+coverage:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES) gcovr"
+	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/coverage OPTIMISE="$(COVER)" LINK=--coverage
+	@find build/coverage -name '*.gcda' -delete
+	@$(PYTHON) tests/run.py --build build/coverage
+	@gcovr --root . --filter src/ --object-directory build/coverage --sort-percentage --print-summary \
+		--fail-under-line 95 --fail-under-branch 85
 
 # libFuzzer, each target FUZZ_SECONDS long. For a campaign: make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS ?= 20
