@@ -39,8 +39,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load load-tools clean install golden \
-	check-tools
+.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load load-tools \
+	clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
