@@ -25,7 +25,8 @@ def text(name):
 def in_header():
     """name -> number, of every limit."""
     found = re.findall(r'^#define (\w+) \(?(\d+)(?:UL)?(?: \* ([KM])IB)?\)?', text('src/base/limits.h'), re.M)
-    return {name: int(n) * FACTORS[unit + 'iB' if unit else ''] for name, n, unit in found if not INSIDE.fullmatch(name)}
+    return {name: int(n) * FACTORS[unit + 'iB' if unit else ''] for name, n, unit in found
+            if not INSIDE.fullmatch(name)}
 
 
 def in_table():
