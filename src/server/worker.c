@@ -79,9 +79,10 @@ int worker_init(struct worker *w, struct service *service, const struct worker_s
 
 /*
  * How long to wait for something to happen, but not beyond `until`. libmicrohttpd 0.9.75 takes a connection in the
- * middle of its TLS handshake for one that is ready, and would have us ask again and again; a single client that stalls
- * there would take a whole CPU. While there are such, and the last turn brought nothing forward, it is not believed:
- * what really arrives ends the wait at once, and what was left over from before waits for a moment.
+ * middle of its TLS handshake for one that is ready, and one whose buffer is full of a single line between chunks. It
+ * would have us ask again and again: a single client that stalls there would take a whole CPU. When the last turn brought
+ * nothing forward, it is not believed: what really arrives ends the wait at once, and what was left over from before
+ * waits for a moment.
  */
 static int wait_time(const struct worker *w, int64_t until)
 {
@@ -89,7 +90,7 @@ static int wait_time(const struct worker *w, int64_t until)
 	MHD_UNSIGNED_LONG_LONG library;
 	if (MHD_get_timeout(w->daemon, &library) == MHD_YES && library < (unsigned long long)wait)
 		wait = (int64_t)library;
-	if (wait == 0 && until > now && w->set.handshakes > 0 && !w->set.active)
+	if (wait == 0 && until > now && !w->set.active)
 		wait = 1 + w->set.handshakes / HANDSHAKES_A_MILLISECOND;
 	return wait < IDLE_SECONDS * 1000 ? (int)wait : IDLE_SECONDS * 1000;
 }

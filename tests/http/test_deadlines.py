@@ -90,6 +90,16 @@ class Slow(harness.TestCase):
         self.assertLess(took, LATE)
         self.assertLess(self.server.metric('process_cpu_seconds_total') - before, took / 2)
 
+    def test_a_line_that_is_larger_than_the_buffer_takes_no_cpu(self):
+        """Of a head that is too large libmicrohttpd says so; for a line between chunks it would wait, and spin."""
+        with self.server.tls() as s:
+            before = self.server.metric('process_cpu_seconds_total')
+            began = time.monotonic()
+            s.sendall(head('/mutate', None, 'Transfer-Encoding: chunked') + b'5;' + b'x' * 50000)
+            self.assertEndsWith408(s, began)
+            took = time.monotonic() - began
+        self.assertLess(self.server.metric('process_cpu_seconds_total') - before, took / 4)
+
     def after_continue(self):
         with self.server.tls() as s:
             began = time.monotonic()

@@ -79,7 +79,8 @@ class Refused(harness.TestCase):
 
     def test_chunks(self):
         for chunk in (b'g\r\n', b'-1\r\n', b'+5\r\nhello\r\n0\r\n\r\n', b'0x5\r\nhello\r\n0\r\n\r\n', b'\r\n\r\n',
-                      b'5 \r\nhello\r\n0\r\n\r\n', b'5\r\nhelloXX\r\n', b';a\r\n'):
+                      b'5 \r\nhello\r\n0\r\n\r\n', b'5\r\nhelloXX\r\n', b';a\r\n',
+                      b'5\0\r\nhello\r\n0\r\n\r\n'):
             with self.subTest(chunk):
                 self.refuse(request('Transfer-Encoding: chunked', body=chunk), ours=False)
         with self.server.tls() as s:
@@ -134,6 +135,9 @@ class Taken(harness.TestCase):
         self.assertOneRequest(request('Content-Length: %d' % len(BODY), body=BODY, end='\n'))
         self.assertOneRequest(request('Transfer-Encoding: chunked', body=b'%x\n%s\n0\n\n' % (len(BODY), BODY)))
 
+    def test_a_nul_ends_a_value(self):
+        self.assertOneRequest(request('X: a\0b', 'Content-Length: %d\0, 5' % len(BODY), body=BODY))
+
     def test_folded_headers_of_no_importance(self):
         self.assertOneRequest(request('X: a\r\n b', 'Content-Length: %d' % len(BODY), body=BODY))
 
@@ -145,6 +149,14 @@ class Taken(harness.TestCase):
                                       body=b'%x;a=b\r\n%s\r\n0;c\r\nX-Trailer: y\r\n\r\n' % (len(BODY), BODY)))
         self.assertOneRequest(request('Transfer-Encoding: CHUNKED',
                                       body=b'%X\r\n%s\r\n000\r\n\r\n' % (len(BODY), BODY)))
+
+    def test_other_forms_of_a_target_are_other_paths(self):
+        for target in ('https://localhost/mutate', '//localhost/mutate', 'localhost:443', '*', 'mutate'):
+            with self.subTest(target), self.server.tls() as s:
+                s.sendall(head(target, len(BODY)) + BODY)
+                self.assertFailure(read_response(s), 404, 'NotFound')
+                s.sendall(HIDDEN)
+                self.assertReviewed(read_response(s), 'smuggled')
 
     def test_a_line_without_a_name_ends_the_head(self):
         with self.server.tls() as s:
