@@ -39,7 +39,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load load-tools \
+.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load faults load-tools \
 	clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -57,6 +57,7 @@ help:
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
+	@echo 'make faults      clients and networks that fail: no answer to normal clients is lost or wrong'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
 	@echo 'make golden      write expected and generated files anew, to be read with git diff'
@@ -183,6 +184,11 @@ chart:
 LOAD_REVIEWS ?= 200000
 load: load-tools
 	@$(PYTHON) tests/load/load.py --build $(B) --reviews $(LOAD_REVIEWS)
+
+# Normal clients among failing ones. At length, half an hour: make faults FAULTS_SCALE=10
+FAULTS_SCALE ?= 1
+faults: load-tools
+	@$(PYTHON) tests/load/faults.py --build $(B) --scale $(FAULTS_SCALE)
 
 load-tools:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(LOAD_PACKAGES)"

@@ -80,7 +80,7 @@ int worker_init(struct worker *w, struct service *service, const struct worker_s
 /*
  * How long to wait for something to happen, but not beyond `until`. libmicrohttpd 0.9.75 takes a connection in the
  * middle of its TLS handshake for one that is ready, and one whose buffer is full of a single line between chunks. It
- * would have us ask again and again: a single client that stalls there would take a whole CPU. When the last turn brought
+ * would have us ask again and again: a client that stalls there would take a whole CPU. When the last turn brought
  * nothing forward, it is not believed: what really arrives ends the wait at once, and what was left over from before
  * waits for a moment.
  */

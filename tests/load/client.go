@@ -1,7 +1,7 @@
 // A load client that checks every answer, on the HTTP and TLS stack of the Kubernetes API server: Go's own.
 //
-//	client -questions FILE -ca FILE -targets HOST:PORT[,...] [-ready URL[,...]] [-clients N] [-rate N] [-fresh F]
-//	       [-reviews N] [-seed N]
+//	client -questions FILE -ca FILE [-cert FILE] -targets HOST:PORT[,...] [-ready URL[,...]] [-clients N] [-rate N]
+//	       [-fresh F] [-reviews N] [-seed N]
 //
 // FILE has a question a line (questions.py writes it). A question is asked under a uid of its own; its answer must
 // have the right status and must be, byte for byte, one of those that the decision gives.
@@ -69,10 +69,11 @@ func (q *question) accepts(status int, body []byte, uid string) bool {
 
 // What happened in a window.
 type counts struct {
-	sent, right, wrong, lost, late, retried, connections int64
-	worst                                                time.Duration
-	times                                                [64 << mantissa]int64 // a histogram
-	failures                                             map[string]int
+	sent, right, wrong, lost, late, retried int64
+	connections, resumed                    int64
+	worst                                   time.Duration
+	times                                   [64 << mantissa]int64 // a histogram
+	failures                                map[string]int
 }
 
 // Buckets of the histogram are 1/128 wide.
@@ -98,7 +99,8 @@ func bucketEnd(i int) time.Duration {
 
 func (c *counts) add(d *counts) {
 	c.sent, c.right, c.wrong, c.lost = c.sent+d.sent, c.right+d.right, c.wrong+d.wrong, c.lost+d.lost
-	c.late, c.retried, c.connections = c.late+d.late, c.retried+d.retried, c.connections+d.connections
+	c.late, c.retried = c.late+d.late, c.retried+d.retried
+	c.connections, c.resumed = c.connections+d.connections, c.resumed+d.resumed
 	if d.worst > c.worst {
 		c.worst = d.worst
 	}
@@ -142,7 +144,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (c *counts) print(label string, took time.Duration) {
 	line, err := json.Marshal(map[string]any{
 		"label": label, "seconds": took.Seconds(), "sent": c.sent, "right": c.right, "wrong": c.wrong, "lost": c.lost,
-		"late": c.late, "retried": c.retried, "connections": c.connections, "failures": c.failures,
+		"late": c.late, "retried": c.retried, "connections": c.connections, "resumed": c.resumed, "failures": c.failures,
 		"p50": c.quantile(.5), "p90": c.quantile(.9), "p99": c.quantile(.99), "p999": c.quantile(.999),
 		"max": milliseconds(c.worst),
 	})
@@ -152,7 +154,8 @@ func (c *counts) print(label string, took time.Duration) {
 	fmt.Printf("%s\n", line)
 }
 
-// Where connections go: in turn to those that are ready, as a Service's endpoints do.
+// Where connections go: in turn to those that are ready, as those of a Service do, and if none is, to one that serves
+// while it ends (kube-proxy: "proxy terminating endpoints").
 type targets struct {
 	addresses []string
 	ready     []atomic.Bool
@@ -167,7 +170,12 @@ func (t *targets) dial(ctx context.Context, network, _ string) (net.Conn, error)
 			return dialer.DialContext(ctx, network, t.addresses[i])
 		}
 	}
-	return nil, errors.New("no target is ready")
+	for _, address := range t.addresses {
+		if connection, err := dialer.DialContext(ctx, network, address); err == nil {
+			return connection, nil
+		}
+	}
+	return nil, errors.New("no target serves")
 }
 
 func (t *targets) watch(i int, url string) {
@@ -184,9 +192,10 @@ func (t *targets) watch(i int, url string) {
 type load struct {
 	questions []question
 	targets   targets
-	tls       *tls.Config
+	tls       *tls.Config     // of connections that begin anew,
+	resuming  *tls.Config     // and of those that resume a session when they can
 	kept      *http.Transport // connections that are kept, by all workers
-	fresh     float64         // the share of reviews that have a new connection
+	fresh     float64         // the share of reviews that have a new connection; every other one resumes a session
 	rate      float64         // reviews a second of all workers; 0: as many as go
 	reviews   int64           // 0: no end
 	next      atomic.Int64
@@ -199,8 +208,8 @@ type load struct {
 	total  counts
 }
 
-func (l *load) transport() *http.Transport {
-	return &http.Transport{DialContext: l.targets.dial, TLSClientConfig: l.tls, ForceAttemptHTTP2: true,
+func (l *load) transport(config *tls.Config) *http.Transport {
+	return &http.Transport{DialContext: l.targets.dial, TLSClientConfig: config, ForceAttemptHTTP2: true,
 		MaxIdleConnsPerHost: 25, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
 }
 
@@ -208,7 +217,11 @@ func (l *load) transport() *http.Transport {
 func (l *load) ask(q *question, uid string, fresh bool, due time.Time, c *counts) {
 	transport := l.kept
 	if fresh {
-		transport = l.transport()
+		config := l.tls
+		if uid[len(uid)-1]&1 == 0 {
+			config = l.resuming
+		}
+		transport = l.transport(config)
 		defer transport.CloseIdleConnections()
 	}
 	tries := 0
@@ -234,6 +247,9 @@ func (l *load) ask(q *question, uid string, fresh bool, due time.Time, c *counts
 	if err == nil {
 		body, err = io.ReadAll(response.Body)
 		response.Body.Close()
+		if fresh && response.TLS.DidResume {
+			c.resumed++
+		}
 	}
 	took := time.Since(due)
 	if tries > 1 {
@@ -347,6 +363,7 @@ func main() {
 	log.SetFlags(0)
 	questions := flag.String("questions", "", "file of questions")
 	ca := flag.String("ca", "", "certificates to trust, PEM")
+	certificate := flag.String("cert", "", "certificate and key to show, PEM")
 	addresses := flag.String("targets", "", "HOST:PORT of servers, comma list")
 	ready := flag.String("ready", "", "their /readyz, in the same order; empty: always ready")
 	clients := flag.Int("clients", 8, "reviews at the same time")
@@ -359,6 +376,15 @@ func main() {
 
 	l.questions = readQuestions(*questions)
 	l.tls = &tls.Config{RootCAs: readCertificates(*ca), ServerName: "localhost"}
+	if *certificate != "" {
+		pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
+		if err != nil {
+			log.Fatal(err)
+		}
+		l.tls.Certificates = []tls.Certificate{pair}
+	}
+	l.resuming = l.tls.Clone()
+	l.resuming.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	l.targets.addresses = strings.Split(*addresses, ",")
 	l.targets.ready = make([]atomic.Bool, len(l.targets.addresses))
 	for i := range l.targets.ready {
@@ -369,7 +395,7 @@ func main() {
 			go l.targets.watch(i, url)
 		}
 	}
-	l.kept = l.transport()
+	l.kept = l.transport(l.tls)
 	l.stop = make(chan struct{})
 	l.began = time.Now()
 	l.since = l.began

@@ -25,7 +25,7 @@ def main():
     options = options.parse_args()
     with rig.Rig(options.build) as bench, rig.Server('--threads', str(options.threads)) as server:
         print('%s; %d threads, %d clients, %d different reviews, %g of them on a new connection' % (
-            rig.machine(), options.threads, options.clients, bench.count, options.fresh))
+            rig.machine(), options.threads, options.clients, len(bench.reviews), options.fresh))
         measure(bench, server, options)
     return bench.end()
 

@@ -31,13 +31,14 @@ class Recorder(core.Core):
 
 
 def reviews(build, scratch):
-    """(phase, body) of all cases."""
+    """(phase, body) of all cases, and of some larger ones."""
     with Recorder(build) as pipe:
         for folder in golden.folders(''):
             _, failures = golden.run_folder(folder, pipe, scratch, False)
             if failures:
                 raise SystemExit('the golden cases must pass first: %s' % failures[0])
-    return list(pipe.asked)
+    first = next(body for phase, body in pipe.asked if phase == 'mutate' and b'inject.zerotouch.io/bindings' in body)
+    return [*pipe.asked, *((phase, enlarged(first, size)) for phase in golden.PHASES for size in LARGE)]
 
 
 def enlarged(body, size):
@@ -63,11 +64,8 @@ def gapped(text):
     return [base64.b64encode(part).decode() for part in text.split(UID)]
 
 
-def write(build, scratch, path, configs=('managed',)):
-    """Writes the questions with the answers under each of the configurations, and says how many there are."""
-    asked = reviews(build, scratch)
-    first = next(body for phase, body in asked if phase == 'mutate' and b'inject.zerotouch.io/bindings' in body)
-    asked += [(phase, enlarged(first, size)) for phase in golden.PHASES for size in LARGE]
+def write(build, asked, path, configs=('managed',)):
+    """Writes the questions, each with its answers under the configurations."""
     with core.Core(build) as pipe, open(path, 'w', encoding='ascii') as out:
         for phase, body in asked:
             body = with_mark(body)
@@ -78,4 +76,3 @@ def write(build, scratch, path, configs=('managed',)):
                 if answer not in answers:
                     answers.append(answer)
             out.write(json.dumps({'path': '/' + phase, 'body': gapped(body), 'answers': answers}) + '\n')
-    return len(asked)

@@ -1,4 +1,4 @@
-"""A server under load: the server and what /proc says of it, the load client, and the judge of both."""
+"""A server under load: the server and what it and /proc say of it, the load client, and the judge of both."""
 import json
 import os
 import re
@@ -44,15 +44,15 @@ class Server(harness.Server):
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def files(self):
-        """Open file descriptors."""
-        return len(os.listdir('/proc/%d/fd' % self.process.pid))
+        """Open file descriptors, as the server counts them: /proc shows them to root alone."""
+        return int(self.metric('process_open_fds'))
 
 
 class Load:
     """The load client (client.go) at work. Its reports are dicts."""
 
-    def __init__(self, rig, servers, *options, ready=False):
-        command = [rig.build + '/tests/load/client', '-questions', rig.questions, '-ca', servers[0].ca,
+    def __init__(self, rig, servers, *options, questions=None, ready=False):
+        command = [rig.build + '/tests/load/client', '-questions', questions or rig.questions, '-ca', servers[0].ca,
                    '-targets', ','.join('localhost:%d' % s.port for s in servers), *options]
         if ready:
             command += ['-ready', ','.join('http://127.0.0.1:%d/readyz' % s.admin_port for s in servers)]
@@ -100,12 +100,19 @@ class Rig:
 
     def __enter__(self):
         self.scratch = tempfile.TemporaryDirectory(prefix='connhook-load-')
-        self.questions = os.path.join(self.scratch.name, 'questions')
-        self.count = questions.write(self.build, self.scratch.name, self.questions)
+        self.reviews = questions.reviews(self.build, self.scratch.name)
+        self.questions = self.ask()
         return self
 
     def __exit__(self, kind, value, trace):
         self.scratch.cleanup()
+
+    def ask(self, *configs):
+        """A file of questions whose answers are right under one of the configurations; default: the built-in one."""
+        handle, path = tempfile.mkstemp(dir=self.scratch.name)
+        os.close(handle)
+        questions.write(self.build, self.reviews, path, configs or ('managed',))
+        return path
 
     def judge(self, what, good, found=''):
         """One line for what must be true."""
