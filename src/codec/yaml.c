@@ -80,6 +80,8 @@ static int syntax_error(struct reader *r)
 	char c = rest.n > 0 ? rest.p[0] : '\0';
 	if (p->context != NULL)
 		context = arena_fmt(r->arena, ", %s that begins on line %zu", p->context, p->context_mark.line + 1);
+	if (context.p == NULL)
+		return error_nomem(r->err);
 	if (c == '\t')
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML: a tab; indent with spaces");
 	if (c == '@' || c == '`')
