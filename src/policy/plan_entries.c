@@ -95,9 +95,10 @@ static void add_env(struct planner *p, const struct bound *b, const struct bound
 {
 	struct str source = arena_fmt(p->arena, "binding %.*s (env)", STR_ARG(b->label));
 	bool known = entry_known(p->env, p->env_count, e->name, STR(""));
+	size_t place = p->variable_count++;
 	/* Of two env entries the first is injected and the second is not: the first wins. */
-	p->variables[p->variable_count++] = (struct plan_variable){
-		.name = e->name, .source = source, .order = SIZE_MAX - p->variable_count, .is_env = true};
+	p->variables[place] = (struct plan_variable){
+		.name = e->name, .source = source, .order = SIZE_MAX - place, .is_env = true};
 	if (known)
 		return;
 	p->env[p->env_count++] = (struct plan_entry){b, env_value(p, b, e), e->name, STR("")};
