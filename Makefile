@@ -13,6 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev make pkg-config libmicrohttpd-dev libgnutls28-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl openssl python3 python3-yaml python3-jsonpatch
 TEST_PACKAGES = $(DEMO_PACKAGES) check git patch binutils
 LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
+VALGRIND_PACKAGES = $(TEST_PACKAGES) valgrind libc6-dbg
 LOAD_PACKAGES = $(TEST_PACKAGES) golang-go
 
 LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
@@ -39,8 +40,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan coverage chart e2e fuzz fuzz-tools lint load faults load-tools \
-	clean install golden check-tools
+.PHONY: all help deps demo test torture asan tsan valgrind valgrind-tools coverage chart e2e fuzz fuzz-tools lint \
+	load faults load-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -53,6 +54,7 @@ help:
 	@echo 'make torture     every allocation fails in turn (10 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan        the tests of the server under ThreadSanitizer'
+	@echo 'make valgrind    unit tests, golden cases, a server and all commands under memcheck (5 minutes)'
 	@echo 'make coverage    lines and branches of src/ that the tests run, at least 95 and 85 %'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
@@ -150,6 +152,14 @@ coverage:
 	@$(PYTHON) tests/run.py --build build/coverage
 	@gcovr --root . --filter src/ --object-directory build/coverage --sort-percentage --print-summary \
 		--fail-under-line 95 --fail-under-branch 85
+
+# memcheck: what is read before it is written, and every leak; also in what libraries do with what they are given.
+valgrind:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(VALGRIND_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 valgrind-tools B=build/valgrind OPTIMISE="-O1 -g -DUNCONFINED"
+	@$(PYTHON) tests/valgrind.py --build build/valgrind
+
+valgrind-tools: $(B)/connhook $(UNIT_TESTS) $(B)/tests/support/decide_pipe
 
 # libFuzzer, each target FUZZ_SECONDS long. For a campaign: make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS ?= 20

@@ -293,11 +293,12 @@ def folders(words):
 def main():
     options = argparse.ArgumentParser(description='Runs tests/cases.')
     options.add_argument('--build', default='build', help='the build directory')
+    options.add_argument('--wrap', default='', metavar='COMMAND', help='what starts decide_pipe, such as valgrind')
     options.add_argument('-k', default='', metavar='WORDS', help='only folders whose path holds all of these words')
     options.add_argument('--update', action='store_true', help='write the expected files anew')
     options = options.parse_args()
     count, failed, hostile = 0, [], []
-    with tempfile.TemporaryDirectory() as scratch, core.Core(options.build) as pipe:
+    with tempfile.TemporaryDirectory() as scratch, core.Core(options.build, options.wrap.split()) as pipe:
         for folder in folders(options.k):
             inputs, failures = run_folder(folder, pipe, scratch, options.update)
             count += len(inputs)

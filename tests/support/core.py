@@ -42,12 +42,15 @@ class Answer:
 
 
 class Core:
-    """A decide_pipe process. Use with `with`; leaving it checks that it ended cleanly (leaks included)."""
+    """
+    A decide_pipe process; `wrap` is a command that starts it. Use with `with`; leaving it checks that it ended cleanly
+    (leaks included).
+    """
 
-    def __init__(self, build):
-        self.command = [build + '/tests/support/decide_pipe']
-        if not os.path.exists(self.command[0]):
-            sys.exit('%s is missing; make check-tools builds it' % self.command[0])
+    def __init__(self, build, wrap=()):
+        self.command = [*wrap, build + '/tests/support/decide_pipe']
+        if not os.path.exists(self.command[-1]):
+            sys.exit('%s is missing; make check-tools builds it' % self.command[-1])
         self.start()
 
     def start(self):
