@@ -136,12 +136,13 @@ SANITIZE = -O1 -g -DUNCONFINED -fsanitize=address,undefined -fno-sanitize-recove
 asan:
 	@$(MAKE) --no-print-directory test B=build/asan OPTIMISE="$(SANITIZE)" LINK="-fsanitize=address,undefined"
 
-# The server's tests, whose threads ThreadSanitizer watches: requests, reloads, rotations, the end.
-tsan:
-	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+# The server's tests, whose threads ThreadSanitizer watches: requests, reloads, rotations, the end; then under load.
+TSAN_FAULTS = -k replace -k restart -k slow
+tsan: load-tools
 	@$(MAKE) --no-print-directory -s -j2 all B=build/tsan LINK="-fsanitize=thread" \
 		OPTIMISE="-O1 -g -DUNCONFINED -fsanitize=thread -fno-omit-frame-pointer"
 	@$(PYTHON) tests/run.py --build build/tsan -k http/
+	@$(PYTHON) tests/load/faults.py --build $(B) --server build/tsan/connhook --rate 40 $(TSAN_FAULTS)
 
 # What the tests run of src/, printed for each file, the least covered last; gcovr knows what must be reached.
 COVER = -O0 -g -DUNCONFINED --coverage -fprofile-update=atomic

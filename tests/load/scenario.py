@@ -7,10 +7,10 @@ import time
 import harness
 import rig
 
-RATE = 200     # reviews a second of the normal clients
-CLIENTS = 16   # that they may wait for at the same time
+CLIENTS = 16   # reviews that the normal clients may wait for at the same time
 WARM = 1       # seconds before anything is measured
 QUIET = 4      # seconds without the fault
+SHOWN = 10000  # characters of an error: a sanitizer's report, and the log
 
 
 class Scenario:
@@ -24,8 +24,8 @@ class Scenario:
         return [stack.enter_context(rig.Server('--threads', '2', *self.options))]
 
     def load(self, bench, servers, *options, **more):
-        """The normal clients."""
-        return rig.Load(bench, servers, '-rate', str(RATE), '-clients', str(CLIENTS), '-fresh', str(self.fresh),
+        """The normal clients; `options` and the rest are for rig.Load."""
+        return rig.Load(bench, servers, '-clients', str(CLIENTS), '-fresh', str(self.fresh),
                         *options, **more)
 
     def fault(self, stage):
@@ -49,23 +49,23 @@ class Stage:
         return self.server.tls(self.context)
 
 
-def run(bench, scenario, scale):
+def run(bench, scenario, scale, rate):
     """One scenario from the start of its servers to their end."""
     print('\n%s: %s' % (type(scenario).__name__.lower(), scenario.title), flush=True)
     began = time.monotonic()
     try:
         with contextlib.ExitStack() as stack:
             servers = scenario.start(bench, stack)
-            measure(bench, scenario, Stage(bench, servers, scale))
+            measure(bench, scenario, Stage(bench, servers, scale), rate)
     except (AssertionError, OSError) as error:
-        bench.judge('nothing unforeseen', False, '%s: %s' % (type(error).__name__, error))
+        bench.judge('nothing unforeseen', False, ('%s: %s' % (type(error).__name__, error))[:SHOWN])
     print('       %.0f s' % (time.monotonic() - began))
 
 
-def measure(bench, scenario, stage):
+def measure(bench, scenario, stage, rate):
     files = [server.files() for server in stage.servers]
     memory = [server.rss() for server in stage.servers]
-    with scenario.load(bench, stage.servers) as load:
+    with scenario.load(bench, stage.servers, '-rate', str(rate)) as load:
         time.sleep(WARM)
         load.window('warm')
         time.sleep(QUIET)

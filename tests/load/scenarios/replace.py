@@ -55,8 +55,8 @@ class Replace(Scenario):
         os.symlink('..%d' % (i % 2), data + '_tmp')
         os.rename(data + '_tmp', data)
 
-    def load(self, bench, servers):
-        return super().load(bench, servers, '-cert', self.client, questions=self.questions)
+    def load(self, bench, servers, *options):
+        return super().load(bench, servers, *options, '-cert', self.client, questions=self.questions)
 
     def fault(self, stage):
         swaps = 0
@@ -70,7 +70,9 @@ class Replace(Scenario):
         log = stage.server.log()
         loads = [len(re.findall(r'msg=reload what=%s (?:fingerprint|file)' % re.escape(what), log))
                  for what in ('configuration', 'certificate', 'client-ca')]
-        stage.judge('all three were read anew again and again', min(loads) >= swaps // 4,
+        stage.judge('all three were read anew again and again', min(loads) >= swaps // 8,
                     '%d replacements; configuration read %d times, certificate %d, client CA %d' % (swaps, *loads))
-        stage.judge('no replacement was refused', 'level=error' not in log,
-                    '; '.join(line for line in log.split('\n') if 'level=error' in line)[:500])
+        # A certificate read before a swap and a key read after it do not match; the swap is noticed, and both are read.
+        stage.figure('%d were refused' % log.count(' level=error msg=reload '))
+        stage.judge('the last ones are in use', rig.wait_until(
+            lambda: 'reload' not in stage.server.get('/readyz?verbose')[2].decode()), '')

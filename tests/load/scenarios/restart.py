@@ -32,8 +32,8 @@ class Restart(Scenario):
         server.ca = os.path.join(self.pki, 'ca.crt')
         return server
 
-    def load(self, bench, servers):
-        return super().load(bench, servers, ready=True)
+    def load(self, bench, servers, *options):
+        return super().load(bench, servers, *options, ready=True)
 
     def fault(self, stage):
         for _ in range(ROUNDS * stage.scale):
