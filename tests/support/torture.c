@@ -3,7 +3,8 @@
  * which then fails: it alone, and it with all that follow. What comes of it must be what comes of it with memory, or
  * the complete error, and all memory must be given back.
  *
- * Command line:      torture [STEP]      every STEPth allocation, from another one for each input; default: every one
+ * Command line:      torture [STEP]      every STEPth allocation, from another one for each input; default: every one,
+ *                                        but for very large inputs
  * Input, repeated:   PART CONFIG LENGTH\n  and LENGTH bytes
  *                    PART is one of `parts` below; CONFIG as for decide_pipe, "-" where the part needs none
  * Output, for each:  fault MODE NUMBER STACK WHAT\n  for each run that went wrong; MODE is only or rest, NUMBER the
@@ -45,6 +46,7 @@
 #define FAULTS_MAX 8      /* for one input; the others of it are not looked for */
 #define WHAT_MAX 400      /* how much of a wrong outcome is shown */
 #define STACK_MAX 24
+#define WORK_MAX (200 * MIB) /* allocations times bytes of one input; of larger ones not all allocations are tried */
 #define RUN_SECONDS 60    /* for one run, which takes milliseconds */
 #define SOURCES_MAX 8
 
@@ -536,7 +538,7 @@ static const char *const mode_names[MODES] = {"only", "rest"};
 static struct progress {
 	long allocations, runs, errors, same, refused, lost;
 	int mode;
-	long number;
+	long number, step;
 	void *stack[STACK_MAX];
 	size_t fault_count;
 	struct fault {
@@ -605,6 +607,12 @@ static long run_once(const struct part *part, const struct input *in, long fail_
 	return memory.live - before - (view->p != NULL);
 }
 
+static long step_for(const struct input *in, long wanted)
+{
+	long needed = (long)(in->text.n * (size_t)progress->allocations / WORK_MAX) + 1;
+	return wanted > needed ? wanted : needed;
+}
+
 /* All runs that are left, from progress->mode and progress->number on. */
 static void run_all(const struct part *part, const struct input *in, long first, long step)
 {
@@ -614,10 +622,11 @@ static void run_all(const struct part *part, const struct input *in, long first,
 	buf_free(&whole);
 	long leaked = run_once(part, in, 0, false, &whole);
 	progress->allocations = memory.count;
+	progress->step = step_for(in, step);
 	if (leaked != 0 || whole.error != 0 || str_eqz(buf_str(&whole), NO_MEMORY))
 		add_fault("it fails with all memory");
 	for (; progress->mode < MODES && progress->fault_count < FAULTS_MAX; progress->mode++, progress->number = first)
-		for (; progress->number <= progress->allocations; progress->number += step) {
+		for (; progress->number <= progress->allocations; progress->number += progress->step) {
 			progress->runs++;
 			leaked = run_once(part, in, progress->number, progress->mode == MODE_REST, &view);
 			judge(part, buf_str(&whole), buf_str(&view), leaked);
@@ -631,7 +640,7 @@ static bool torture(const struct part *part, const struct input *in, long step)
 {
 	static long inputs;
 	const long first = 1 + inputs++ % step;
-	*progress = (struct progress){.number = first};
+	*progress = (struct progress){.number = first, .step = step};
 	while (progress->mode < MODES && progress->fault_count < FAULTS_MAX) {
 		pid_t child = fork();
 		int status;
@@ -647,7 +656,7 @@ static bool torture(const struct part *part, const struct input *in, long step)
 		(void)snprintf(what, sizeof what, WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
 			       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		add_fault(what);
-		progress->number += step;
+		progress->number += progress->step;
 	}
 	return true;
 }
@@ -694,7 +703,9 @@ static bool load_file(const char *path, struct loaded *loaded, struct error *err
 	static char text[LIMIT_CONFIG];
 	FILE *f = fopen(path, "rb");
 	size_t n = f != NULL ? fread(text, 1, sizeof text, f) : 0;
-	bool read = f != NULL && ferror(f) == 0 && fclose(f) == 0;
+	bool read = f != NULL && ferror(f) == 0;
+	if (f != NULL)
+		(void)fclose(f); /* it was only read */
 	return read && config_load((struct str){text, n}, path, &loaded->config, err) == 0;
 }
 
@@ -709,7 +720,7 @@ static bool load(const char *name, struct loaded *loaded)
 	struct str profile = config_profile(str_of(name));
 	if (profile.p != NULL ? config_load(profile, name, &loaded->config, &err) == 0 : load_file(name, loaded, &err))
 		return true;
-	fprintf(stderr, "torture: %s: %s\n", name, err.text);
+	(void)fprintf(stderr, "torture: %s: %s\n", name, err.text);
 	return false;
 }
 
@@ -726,14 +737,14 @@ static bool serve(char *line, struct loaded *loaded, long step)
 {
 	char *first = strchr(line, ' '), *last = strrchr(line, ' '), *end;
 	if (first == NULL || first == last) {
-		fputs("torture: expected 'PART CONFIG LENGTH'\n", stderr);
+		(void)fputs("torture: expected 'PART CONFIG LENGTH'\n", stderr);
 		return false;
 	}
 	*first = *last = '\0';
 	const struct part *part = find_part(line);
 	size_t length = strtoul(last + 1, &end, 10);
 	if (part == NULL || *end != '\n' || length > INPUT_MAX) {
-		fprintf(stderr, "torture: %s is no part, or %s no length\n", line, last + 1);
+		(void)fprintf(stderr, "torture: %s is no part, or %s no length\n", line, last + 1);
 		return false;
 	}
 	char *bytes = malloc(length > 0 ? length : 1);
@@ -752,7 +763,7 @@ int main(int argc, char **argv)
 	long step = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
 	progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (step < 1 || progress == MAP_FAILED) {
-		fputs("usage: torture [STEP]\n", stderr);
+		(void)fputs("usage: torture [STEP]\n", stderr);
 		return 2;
 	}
 	bool ok = true;
