@@ -14,6 +14,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl openssl python3 python3-yaml python3-json
 TEST_PACKAGES = $(DEMO_PACKAGES) check git patch binutils
 LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
 VALGRIND_PACKAGES = $(TEST_PACKAGES) valgrind libc6-dbg
+ANALYZE_PACKAGES = $(TEST_PACKAGES) clang clang-tidy cppcheck
 LOAD_PACKAGES = $(TEST_PACKAGES) golang-go
 
 LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
@@ -40,8 +41,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan valgrind valgrind-tools coverage chart e2e fuzz fuzz-tools lint \
-	load faults load-tools clean install golden check-tools
+.PHONY: all help deps demo test torture asan tsan valgrind valgrind-tools coverage chart e2e fuzz fuzz-tools analyze \
+	lint load faults load-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -51,16 +52,17 @@ help:
 	@echo 'make             build $(B)/connhook'
 	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
 	@echo 'make test        install what is missing, build, and run all tests'
-	@echo 'make torture     every allocation fails in turn (10 minutes)'
+	@echo 'make torture     every allocation fails in turn, TORTURE_STEP=31: each 31st (4 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan        the tests of the server under ThreadSanitizer'
-	@echo 'make valgrind    unit tests, golden cases, a server and all commands under memcheck (5 minutes)'
+	@echo 'make valgrind    unit tests, golden cases, a server and all commands under memcheck (10 minutes)'
 	@echo 'make coverage    lines and branches of src/ that the tests run, at least 95 and 85 %'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make faults      clients and networks that fail: no answer to normal clients is lost or wrong'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
+	@echo 'make analyze     clang-tidy, gcc -fanalyzer and cppcheck over all C, warnings as errors (8 minutes)'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
 	@echo 'make golden      write expected and generated files anew, to be read with git diff'
 	@echo 'make install     install to $$(DESTDIR)$$(PREFIX)/bin'
@@ -157,7 +159,7 @@ coverage:
 # memcheck: what is read before it is written, and every leak; also in what libraries do with what they are given.
 valgrind:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(VALGRIND_PACKAGES)"
-	@$(MAKE) --no-print-directory -s -j2 valgrind-tools B=build/valgrind OPTIMISE="-O1 -g -DUNCONFINED"
+	@$(MAKE) --no-print-directory -s -j2 valgrind-tools B=build/valgrind OPTIMISE="-O2 -g -DUNCONFINED"
 	@$(PYTHON) tests/valgrind.py --build build/valgrind
 
 valgrind-tools: $(B)/connhook $(UNIT_TESTS) $(B)/tests/support/decide_pipe
@@ -220,6 +222,12 @@ lint:
 	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/gcc-strict EXTRA_CFLAGS=-Werror
 	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/clang-strict CC=$(CLANG) EXTRA_CFLAGS=-Werror
 	@echo 'lint: clean'
+
+# Warnings of three analyzers are errors; .clang-tidy and tests/analyze.py say what is left out, and why.
+analyze:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(ANALYZE_PACKAGES)"
+	@$(MAKE) --no-print-directory -s $(EMBEDDED)
+	@$(PYTHON) tests/analyze.py -- $(CPPFLAGS)
 
 install: all
 	install -D -m 0755 $(B)/connhook $(DESTDIR)$(PREFIX)/bin/connhook

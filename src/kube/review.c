@@ -6,7 +6,8 @@
 /* What an error says of a value. */
 static struct quote found(const struct json *v)
 {
-	return json_kind(v) == JSON_ABSENT ? (struct quote){"missing"} : json_quote(v);
+	static const struct quote missing = {"missing"};
+	return json_kind(v) == JSON_ABSENT ? missing : json_quote(v);
 }
 
 static int expect_text(const struct json *parent, const char *key, const char *wanted, struct error *err)

@@ -172,9 +172,9 @@ void log_line(struct log_line *line, struct log *log, enum log_level level, cons
 	log_strz(line, "msg", message);
 }
 
-static void finish(struct log_line *line)
+static void finish(struct log_line *line, enum log_format format)
 {
-	if (line->log->format == LOG_JSON)
+	if (format == LOG_JSON)
 		line->text[line->n++] = '}';
 	line->text[line->n++] = '\n';
 }
@@ -203,7 +203,7 @@ static bool tell_lost(struct log *log)
 		return false;
 	log_line(&line, log, LOG_ERROR, "lines of the log were lost");
 	log_int(&line, "lines", (long long)(log->lost - log->told));
-	finish(&line);
+	finish(&line, log->format);
 	if (!write_now(log, line.text, line.n))
 		return false;
 	log->told = log->lost;
@@ -215,7 +215,7 @@ void log_end(struct log_line *line)
 	struct log *log = line->log;
 	if (log == NULL)
 		return;
-	finish(line);
+	finish(line, log->format);
 	pthread_mutex_lock(&log->lock);
 	if ((log->told < log->lost && !tell_lost(log)) || !write_now(log, line->text, line->n))
 		log->lost++;

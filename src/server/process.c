@@ -38,7 +38,7 @@ static void write_memory(struct buf *out)
 			pages[field] = pages[field] * 10 + (unsigned)(c - '0');
 		else
 			field++;
-	fclose(file);
+	(void)fclose(file); /* it was only read */
 	if (field < 2 || page <= 0)
 		return;
 	gauge(out, "process_virtual_memory_bytes", "Size of the address space.", pages[0] * (unsigned long)page);

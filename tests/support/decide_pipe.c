@@ -147,20 +147,20 @@ static int serve(struct cache *cache, char *line)
 	const char *name;
 	size_t length;
 	if (!header_parse(line, &phase, &name, &length)) {
-		fputs("decide_pipe: expected 'PHASE CONFIG LENGTH'\n", stderr);
+		(void)fputs("decide_pipe: expected 'PHASE CONFIG LENGTH'\n", stderr);
 		return 1;
 	}
 	/* Exactly as long as the body, and without a NUL behind it: a read past the end is then caught. */
 	char *body = malloc(length > 0 ? length : 1);
 	if (body == NULL || fread(body, 1, length, stdin) != length) {
-		fputs("decide_pipe: the body ended early or does not fit in memory\n", stderr);
+		(void)fputs("decide_pipe: the body ended early or does not fit in memory\n", stderr);
 		free(body);
 		return 1;
 	}
 	const struct entry *e = cache_get(cache, name);
 	bool ok = false;
 	if (e == NULL) {
-		fputs("decide_pipe: too many configurations\n", stderr);
+		(void)fputs("decide_pipe: too many configurations\n", stderr);
 	} else if (e->config == NULL) {
 		ok = answer(0, error_str(&e->err), "- - -");
 	} else {

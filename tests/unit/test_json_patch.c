@@ -228,10 +228,10 @@ START_TEST(indexes_do_not_overflow)
 {
 	size_t index = 7;
 	ck_assert(json_pointer_to_index(STR("0"), &index) && index == 0);
-	ck_assert(json_pointer_to_index(STR("1844674407370955160"), &index) && index == 1844674407370955160u);
+	ck_assert(json_pointer_to_index(STR("1844674407370955160"), &index) && index == 1844674407370955160U);
 	ck_assert(!json_pointer_to_index(STR("18446744073709551616"), &index));
 	ck_assert(!json_pointer_to_index(STR(""), &index) && !json_pointer_to_index(STR("-1"), &index));
-	ck_assert(index == 1844674407370955160u);
+	ck_assert(index == 1844674407370955160U);
 }
 END_TEST
 

@@ -147,9 +147,9 @@ START_TEST(no_image_references)
 {
 	static const char *const cases[] = {
 		"", " ", "postgres ", " postgres", "Postgres", "library/Postgres", "app:", "app:-x", "app:a/b",
-		"app:" A64 A64 "a",
-		"app@", "app@sha256", "app@sha256:", "app@sha256:abc", "app@:" HEX32, "app@sha256:" HEX32 "g",
-		"app@" SHA "@" SHA,
+		("app:" A64 A64 "a"),
+		"app@", "app@sha256", "app@sha256:", "app@sha256:abc", ("app@:" HEX32), ("app@sha256:" HEX32 "g"),
+		("app@" SHA "@" SHA),
 		"/app", "app/", "a//b", "-app", "app-", "a___b", "a._b", "a..b", "a.-b", "_a", "ghcr.io/", "ghcr.io:",
 		"my.registry:/app", "my.registry:x/app", "-host.io/app", "host..io/app", "[::1/app", "[]/app", "[::1]5000/app",
 		"http://ghcr.io/app", "app:1:2", "$(IMAGE)", "{{ .Values.image }}", "\xC3\xA9",

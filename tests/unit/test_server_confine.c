@@ -267,7 +267,7 @@ static long call_as_i386(void)
 #endif
 
 /* Needs a privilege, or a system that has it: what it says when nothing is confined does not matter. */
-#define UNSURE -1
+#define UNSURE (-1)
 
 /* The call, its errno when confined, and without: 0 for a call that works. */
 static const struct probe {

@@ -189,7 +189,7 @@ START_TEST(a_full_pipe)
 	ck_assert_ptr_nonnull(strstr(line, " level=info msg=\"and again\"\n"));
 	ck_assert_uint_eq(log_lost(&log), 2);
 	close(files[1]);
-	fclose(reader);
+	(void)fclose(reader);
 }
 END_TEST
 
@@ -219,7 +219,7 @@ START_TEST(a_line_cut_off)
 	ck_assert_ptr_nonnull(strstr(line, "\"msg\":\"lines of the log were lost\",\"lines\":2}\n"));
 	ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
 	ck_assert_ptr_nonnull(strstr(line, "\"msg\":\"again\"}\n"));
-	fclose(file);
+	(void)fclose(file);
 }
 END_TEST
 

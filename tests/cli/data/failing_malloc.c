@@ -1,5 +1,7 @@
 /* Fails allocation number FAIL_AT, counted from main on; at the end writes how many there were to the file COUNT. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
@@ -49,8 +51,8 @@ static int counted(int argc, char **argv, char **envp)
 	fail_at = -1;
 	FILE *f = file ? fopen(file, "w") : NULL;
 	if (f) {
-		fprintf(f, "%ld", count);
-		fclose(f);
+		(void)fprintf(f, "%ld", count);
+		(void)fclose(f);
 	}
 	return status;
 }

@@ -2,7 +2,9 @@
  * Preloaded into a server whose memory shall run out: one in `rate` allocations fails, at places that come from `seed`.
  * The file that FAILING names holds struct control and is shared with the test, which turns it on and off.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
