@@ -72,7 +72,7 @@ struct metrics {
 	long long connections;
 	char fingerprint[NAME_MAX_LENGTH + 1];
 	time_t configured;
-	struct validity certificate;
+	struct validity certificate, client_ca;
 	bool reload_failed;
 	unsigned long long lost_lines;
 };
@@ -270,10 +270,11 @@ void metrics_reload(struct metrics *m, bool successful)
 	pthread_mutex_unlock(&m->lock);
 }
 
-void metrics_certificate(struct metrics *m, const struct validity *certificate)
+void metrics_certificates(struct metrics *m, const struct validity *certificate, const struct validity *client_ca)
 {
 	pthread_mutex_lock(&m->lock);
 	m->certificate = *certificate;
+	m->client_ca = *client_ca;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -391,6 +392,9 @@ static void write_state(const struct metrics *m, struct buf *out)
 	       (long long)m->certificate.not_before);
 	single(out, "tls_certificate_not_after_timestamp_seconds", "When the serving certificate ends.",
 	       (long long)m->certificate.not_after);
+	if (m->client_ca.not_after != 0)
+		single(out, "client_ca_not_after_timestamp_seconds", "When the first of the CAs of clients ends.",
+		       (long long)m->client_ca.not_after);
 	head(out, "log_lost_lines_total", "counter", "Lines of the log that could not be written without waiting.");
 	buf_fmt(out, PREFIX "log_lost_lines_total %llu\n", m->lost_lines);
 	head(out, "build_info", "gauge", "Always 1; the labels say what runs.");

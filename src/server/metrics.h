@@ -47,8 +47,8 @@ void metrics_configuration(struct metrics *m, const struct config *config, time_
 /* The last attempt to read the files anew was good, or was not. */
 void metrics_reload(struct metrics *m, bool successful);
 
-/* The certificate in use is valid then. */
-void metrics_certificate(struct metrics *m, const struct validity *certificate);
+/* The certificate in use is valid then, and so is the CA of clients; its `not_after` is 0 without one. */
+void metrics_certificates(struct metrics *m, const struct validity *certificate, const struct validity *client_ca);
 
 /* So many lines of the log could not be written since the beginning. */
 void metrics_log_lost(struct metrics *m, unsigned long long lines);

@@ -31,6 +31,12 @@ void snapshot_release(struct snapshot *snapshot)
 	free(snapshot);
 }
 
+static void note_dates(struct metrics *metrics, const struct credentials *credentials)
+{
+	const struct credentials_dates *dates = credentials_dates(credentials);
+	metrics_certificates(metrics, &dates->certificate, &dates->client_ca);
+}
+
 int service_init(struct service *service, struct config *config, struct credentials *credentials, struct error *err)
 {
 	time_t now = time(NULL);
@@ -47,7 +53,7 @@ int service_init(struct service *service, struct config *config, struct credenti
 	service->errors.config.text[0] = service->errors.pair.text[0] = service->errors.client_ca.text[0] = '\0';
 	atomic_init(&service->draining, false);
 	metrics_configuration(metrics, snapshot->config, now);
-	metrics_certificate(metrics, &credentials_dates(credentials)->certificate);
+	note_dates(metrics, credentials);
 	return 0;
 }
 
@@ -92,7 +98,7 @@ int service_replace_config(struct service *service, struct config *config, struc
 
 void service_replace_credentials(struct service *service, struct credentials *credentials)
 {
-	metrics_certificate(service->metrics, &credentials_dates(credentials)->certificate);
+	note_dates(service->metrics, credentials);
 	pthread_mutex_lock(&service->lock);
 	struct credentials *old = service->credentials;
 	service->credentials = credentials;

@@ -298,6 +298,17 @@ class Reload(Case):
             server.wait_log('msg=reload what=client-ca file=', before)
             self.assertEqual(self.ask(server, self.good), 'ok')
 
+    def test_metric_of_the_first_to_end(self):
+        name = 'connhook_client_ca_not_after_timestamp_seconds'
+        short = Authority(self.folder, 'short', end=DAY)
+        with Server('--client-ca', self.file) as server:
+            self.assertGreater(server.metric(name), time.time() + 3000 * DAY)
+            self.replace(self.ca, short)
+            server.wait_log('msg=reload what=client-ca file=')
+            self.assertAlmostEqual(server.metric(name), time.time() + DAY, delta=WAIT)
+        with Server() as server:
+            self.assertNotIn(name, server.get('/metrics')[2].decode())
+
     def test_a_bad_one_keeps_the_last_good_one(self):
         with Server('--client-ca', self.file) as server:
             certificate = self.serial(server)

@@ -20,15 +20,8 @@ TICKS = os.sysconf('SC_CLK_TCK')
 class Server(harness.Server):
     """`connhook serve`, of whose log only the beginning and what is no plain admission is kept."""
 
-    def _read(self):
-        for line in self.process.stderr:
-            if len(self.lines) < KEPT or ' msg=admission ' not in line:
-                with self.changed:
-                    self.lines.append(line.rstrip('\n'))
-                    self.changed.notify_all()
-        with self.changed:
-            self.lines.append(None)
-            self.changed.notify_all()
+    def keeps(self, line):
+        return len(self.lines) < KEPT or ' msg=admission ' not in line
 
     def proc(self, name):
         with open('/proc/%d/%s' % (self.process.pid, name), encoding='ascii') as f:

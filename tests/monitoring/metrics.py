@@ -22,6 +22,7 @@ PROMISED = {
     'connhook_config_last_reload_successful': set(),
     'connhook_config_last_reload_success_timestamp_seconds': set(),
     'connhook_tls_certificate_not_after_timestamp_seconds': set(),
+    'connhook_client_ca_not_after_timestamp_seconds': set(),
     'connhook_build_info': {'version', 'configuration'},
     'process_cpu_seconds_total': set(),
     'process_resident_memory_bytes': set(),

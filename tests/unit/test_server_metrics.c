@@ -396,7 +396,7 @@ START_TEST(http)
 	metrics_connection(m, 1);
 	metrics_connection(m, 1);
 	metrics_connection(m, -1);
-	metrics_certificate(m, &(struct validity){1795000000, 4102444800});
+	metrics_certificates(m, &(struct validity){1795000000, 4102444800}, &(struct validity){0});
 	metrics_log_lost(m, 17);
 	assert_line("connhook_http_responses_total{code=\"200\"} 2");
 	assert_line("connhook_http_responses_total{code=\"413\"} 1");

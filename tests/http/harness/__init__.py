@@ -69,13 +69,15 @@ BODY = json.dumps(review()).encode()
 class Server:
     """
     `connhook serve` with free ports, and `--self-signed` unless `pair` names certificate, key and CA; `wrap` is a
-    command that starts it. Ends, and is looked at, when the with block does.
+    command that starts it; `shows` is the certificate, with its key, that clients show. Ends, and is looked at, when
+    the with block does.
     """
 
-    def __init__(self, *options, directory=None, pair=None, wrap=()):
+    def __init__(self, *options, directory=None, pair=None, wrap=(), shows=None):
         self.directory = directory or tempfile.mkdtemp(prefix='connhook-http-')
         pki = os.path.join(self.directory, 'pki')
         identity = ['--tls-cert', pair[0], '--tls-key', pair[1]] if pair else ['--self-signed', pki]
+        self.shows = shows
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
@@ -94,8 +96,12 @@ class Server:
             raise
         self.ca = pair[2] if pair else os.path.join(pki, 'ca.crt')
 
+    def keeps(self, line):
+        """Is the line of the log of any interest?"""
+        return True
+
     def _read(self):
-        for line in self.process.stderr:
+        for line in filter(self.keeps, self.process.stderr):
             with self.changed:
                 self.lines.append(line.rstrip('\n'))
                 self.changed.notify_all()
@@ -158,8 +164,8 @@ class Server:
     def context(self, minimum=None, maximum=None, alpn=None, client=None):
         """`client`: a file with the certificate, and its key, that the client shows."""
         context = ssl.create_default_context(cafile=self.ca)
-        if client is not None:
-            context.load_cert_chain(client)
+        if client or self.shows:
+            context.load_cert_chain(client or self.shows)
         if minimum is not None:
             context.set_ciphers('DEFAULT:@SECLEVEL=0')
             context.minimum_version = minimum

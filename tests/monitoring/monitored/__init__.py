@@ -11,6 +11,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'http'))
 import harness  # noqa: E402
+from harness.authority import Authority  # noqa: E402
 import test_metrics  # noqa: E402
 
 # Labels that Prometheus gives to what it reads from the ServiceMonitor's targets.
@@ -48,11 +49,13 @@ def load():
             ('/validate', harness.review(cache)), ('/validate', harness.review(harness.DATABASE)),
             ('/validate', harness.review(late)), ('/validate', harness.review(operation='DELETE')),
             ('/mutate', None), ('/nothing', harness.review())]
-    with harness.Server() as server:
-        for path, body in sent:
-            server.post(path, json.dumps(body).encode() if body else b'{')
-        server.request('GET', '/mutate')
-        return server.get('/metrics')[2].decode()
+    with tempfile.TemporaryDirectory(prefix='connhook-clients-') as folder:
+        clients = Authority(folder, 'clients')
+        with harness.Server('--client-ca', clients.certificate, shows=clients.issue('apiserver')) as server:
+            for path, body in sent:
+                server.post(path, json.dumps(body).encode() if body else b'{')
+            server.request('GET', '/mutate')
+            return server.get('/metrics')[2].decode()
 
 
 class Exported:
