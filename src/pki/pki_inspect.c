@@ -284,7 +284,7 @@ static int check_issuer(struct inspection *in, size_t file, int at, struct error
 		return add_verdict(in, code, (struct str){0}, &verdict, err);
 	}
 	bool found;
-	struct candidate issuer;
+	struct candidate issuer = {0};
 	int code = find_issuer(in, x, &found, &issuer, err);
 	if (code != 0 || !found)
 		return code;
