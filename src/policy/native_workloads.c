@@ -9,12 +9,8 @@
 /* The lists of its configuration. */
 enum { IMAGES, ALLOWED_IMAGES };
 
-/* As rule_no_in_cluster_database.c has them. */
+/* As rule_no_in_cluster_database.c has it. */
 #define PLATFORM_GROUP "platform.bizmatters.io"
-#define CLIENTS                                                                                                    \
-	"[\"psql\", \"pg_dump\", \"pg_dumpall\", \"pg_restore\", \"pg_isready\", \"createdb\", \"dropdb\", \"mysql\", " \
-	"\"mysqldump\", \"mysqladmin\", \"mariadb\", \"mariadb-dump\", \"mariadb-admin\", \"mongosh\", \"mongo\", "     \
-	"\"mongodump\", \"mongorestore\", \"cqlsh\", \"clickhouse-client\"]"
 
 /* The grammar of kube/image.c: registry, path, tag, digest. */
 #define LABEL "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
@@ -29,11 +25,24 @@ enum { IMAGES, ALLOWED_IMAGES };
 	"databases are managed outside the cluster; take the URL from an ExternalSecret \\\"<service>-db\\\" and bind it " \
 	"with the annotation "
 
+static struct str clients(const struct native *n)
+{
+	struct buf list;
+	buf_init(&list, LIMIT_RESPONSE);
+	for (size_t i = 0; i < rule_database_clients.count; i++) {
+		buf_addz(&list, i > 0 ? ", " : "[");
+		cel_string(&list, rule_database_clients.items[i]);
+	}
+	buf_addc(&list, ']');
+	return native_take(n, &list);
+}
+
 static void write_database_variables(const struct native *n)
 {
 	struct str kinds = native_kinds(n, n->rule->kinds, n->rule->kind_count), workloads = native_workload_kinds(n);
 	struct str images = native_regex(n, &n->rule->lists[IMAGES], "[^/]", "(^|/)(", ")$");
 	struct str allowed = native_regex(n, &n->rule->lists[ALLOWED_IMAGES], "[^/]", "(^|/)(", ")$");
+	struct str client_programs = clients(n);
 	native_objects(n);
 	native_variable(n, "database", "%.*s", STR_ARG(kinds));
 	native_variable(n, "workload", "%.*s", STR_ARG(workloads));
@@ -52,11 +61,11 @@ static void write_database_variables(const struct native *n)
 			"variables.running.map(l, l.filter(c, has(c.image) && type(c.image) == string && "
 			"c.image.trim().matches(" REFERENCE ") && "
 			"!(has(c.command) && type(c.command) == list && size(c.command) > 0 && type(c.command[0]) == string && "
-			"c.command[0].substring(c.command[0].lastIndexOf(\"/\") + 1) in " CLIENTS ")).map(c, {"
+			"c.command[0].substring(c.command[0].lastIndexOf(\"/\") + 1) in %.*s)).map(c, {"
 			"\"container\": string(c.name), \"image\": c.image.trim(), \"repository\": "
 			"[c.image.trim().matches(\"^([^/]*[.:][^/]*|localhost)/\") ? "
 			"c.image.trim().substring(c.image.trim().indexOf(\"/\") + 1) : c.image.trim()]"
-			".map(r, r.split(\"@\")[0].split(\":\")[0])[0]}))");
+			".map(r, r.split(\"@\")[0].split(\":\")[0])[0]}))", STR_ARG(client_programs));
 	native_variable(n, "servers",
 			"variables.images.map(l, l.filter(i, i.repository.matches(%.*s) && !i.repository.matches(%.*s)))",
 			STR_ARG(images), STR_ARG(allowed));

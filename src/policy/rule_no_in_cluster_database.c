@@ -86,12 +86,14 @@ static const struct str other_images[] = {
 	STR_INIT("pgbouncer*"), STR_INIT("pgpool*"), STR_INIT("proxysql*"),
 };
 
-/* Programs of server images that are clients: a container that runs one of them serves nothing. */
-static const char *const clients[] = {
-	"psql", "pg_dump", "pg_dumpall", "pg_restore", "pg_isready", "createdb", "dropdb", "mysql", "mysqldump",
-	"mysqladmin", "mariadb", "mariadb-dump", "mariadb-admin", "mongosh", "mongo", "mongodump", "mongorestore", "cqlsh",
-	"clickhouse-client",
+static const struct str clients[] = {
+	STR_INIT("psql"), STR_INIT("pg_dump"), STR_INIT("pg_dumpall"), STR_INIT("pg_restore"), STR_INIT("pg_isready"),
+	STR_INIT("createdb"), STR_INIT("dropdb"), STR_INIT("mysql"), STR_INIT("mysqldump"), STR_INIT("mysqladmin"),
+	STR_INIT("mariadb"), STR_INIT("mariadb-dump"), STR_INIT("mariadb-admin"), STR_INIT("mongosh"), STR_INIT("mongo"),
+	STR_INIT("mongodump"), STR_INIT("mongorestore"), STR_INIT("cqlsh"), STR_INIT("clickhouse-client"),
 };
+
+const struct names rule_database_clients = RULE_NAMES(clients);
 
 /* A glob without a slash is about the last part of the repository; one with slashes about as many last parts. */
 static bool image_matches(const struct names *list, const struct image *image)
@@ -115,8 +117,8 @@ static bool runs_client(const struct json *container)
 	size_t slash = str_rfind(program, '/');
 	if (slash < program.n)
 		program = str_from(program, slash + 1);
-	for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
-		if (str_eqz(program, clients[i]))
+	for (size_t i = 0; i < rule_database_clients.count; i++)
+		if (str_eq(program, rule_database_clients.items[i]))
 			return true;
 	return false;
 }
