@@ -46,7 +46,8 @@
 #define FAULTS_MAX 8      /* for one input; the others of it are not looked for */
 #define WHAT_MAX 400      /* how much of a wrong outcome is shown */
 #define STACK_MAX 24
-#define WORK_MAX (200 * MIB) /* allocations times bytes of one input; of larger ones not all allocations are tried */
+#define WORK_MAX 20000000 /* allocations in all runs of one mode; of inputs with more, not each allocation is tried */
+#define BYTES_PER_WORK 16 /* so many bytes of an input take as long as an allocation */
 #define RUN_SECONDS 60    /* for one run, which takes milliseconds */
 #define SOURCES_MAX 8
 
@@ -609,7 +610,8 @@ static long run_once(const struct part *part, const struct input *in, long fail_
 
 static long step_for(const struct input *in, long wanted)
 {
-	long needed = (long)(in->text.n * (size_t)progress->allocations / WORK_MAX) + 1;
+	long run = progress->allocations + (long)(in->text.n / BYTES_PER_WORK);
+	long needed = run * progress->allocations / WORK_MAX + 1;
 	return wanted > needed ? wanted : needed;
 }
 
