@@ -14,9 +14,13 @@ SHOWN = 10000  # characters of an error: a sanitizer's report, and the log
 
 
 class Scenario:
-    """One fault. `title` says what happens, `options` are the server's."""
+    """
+    One fault. `title` says what happens, `options` are the server's. With `elsewhere`, it happens to a server without
+    normal clients first, while they are measured: what they lose then, they lose to the clients that share the machine.
+    """
     title = ''
     options = ()
+    elsewhere = False
     fresh = 0.05   # share of the normal clients' reviews on a new connection
 
     def start(self, bench, stack):
@@ -69,17 +73,21 @@ def measure(bench, scenario, stage, rate):
         time.sleep(WARM)
         load.window('warm')
         time.sleep(QUIET)
-        quiet = load.window('without')
+        windows = [load.window('without')]
+        if scenario.elsewhere:
+            with contextlib.ExitStack() as stack:
+                scenario.fault(Stage(bench, scenario.start(bench, stack), stage.scale))
+                windows.append(load.window('elsewhere'))
         servers = list(stage.servers)
         cpu = sum(server.cpu() for server in servers)
         scenario.fault(stage)
-        fault = load.window('with')
+        windows.append(load.window('with'))
         if servers == stage.servers:
             cpu = sum(server.cpu() for server in servers) - cpu
-            stage.figure('server: %.0f%% of a CPU meanwhile' % (cpu / fault['seconds'] * 100))
+            stage.figure('server: %.0f%% of a CPU meanwhile' % (cpu / windows[-1]['seconds'] * 100))
         total = load.end()
-    for report in (quiet, fault):
-        stage.figure('%-8s p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f of %d reviews on %d connections' % (
+    for report in windows:
+        stage.figure('%-9s p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f of %d reviews on %d connections' % (
             report['label'], *(report[key] for key in ('p50', 'p90', 'p99', 'p999', 'max', 'sent', 'connections'))))
     stage.figure('memory %s KiB before and %s after' % (
         '+'.join(map(str, memory)), '+'.join(str(s.rss()) for s in stage.servers)))

@@ -56,6 +56,7 @@ class Client:
 class Slow(Scenario):
     title = '%d clients that trickle a byte every %g s of handshakes, heads and bodies' % (COUNT, PACE)
     options = ('--request-timeout', str(TIMEOUT))
+    elsewhere = True
 
     def fault(self, stage):
         parts = itertools.cycle(PARTS)
