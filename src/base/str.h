@@ -58,8 +58,7 @@ struct str str_utf8_cut(struct str s, size_t max);
 
 /*
  * Edit distance (insert, delete, replace, swap of neighbours) between two short names, upper and lower case taken for
- * the same; strings longer than
- * LIMIT_SUGGEST_LENGTH are never close: SIZE_MAX.
+ * the same. Strings longer than LIMIT_SUGGEST_LENGTH are never close: SIZE_MAX.
  */
 size_t str_distance(struct str a, struct str b);
 

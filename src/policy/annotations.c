@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/meant.h"
 #include "base/text.h"
 #include "kube/image.h"
 #include "kube/name.h"
@@ -52,18 +53,12 @@ static struct str known_keys(struct arena *arena)
 	return buf_move(&text, arena);
 }
 
-static struct str nearest_key(struct arena *arena, struct str name)
+static struct str suggestion(struct arena *arena, struct str name)
 {
-	const char *closest = NULL;
-	size_t least = name.n / 3 + 2;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		size_t distance = str_distance(name, str_of(key_names[i]));
-		if (distance < least) {
-			least = distance;
-			closest = key_names[i];
-		}
-	}
-	return closest ? arena_fmt(arena, "; did you mean \"%s\"?", closest) : STR("");
+	struct meant meant = {.wrong = name};
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		meant_offer(&meant, str_of(key_names[i]));
+	return meant_text(&meant, arena);
 }
 
 /* The part of an annotation's key behind the configured prefix and its slash; absent when it is somebody else's. */
@@ -91,7 +86,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	if (key == KEY_COUNT) {
 		violation_add(problems, field, arena_fmt(r->arena, "unknown:%.*s", STR_ARG(name)),
 			      "found %s, which is not an annotation that connhook knows; expected one of: %.*s%.*s",
-			      text_quote(name).text, STR_ARG(known_keys(r->arena)), STR_ARG(nearest_key(r->arena, name)));
+			      text_quote(name).text, STR_ARG(known_keys(r->arena)), STR_ARG(suggestion(r->arena, name)));
 		return;
 	}
 	struct str value = json_string(annotation);

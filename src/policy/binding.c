@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/meant.h"
 #include "base/text.h"
 #include "kube/name.h"
 
@@ -16,19 +17,12 @@ struct element {
 	const struct binding *binding;
 };
 
-/* "; did you mean "db"?" for a name that is close to one of the bindings. */
 static struct str suggestion(const struct config *config, struct str name, struct arena *arena)
 {
-	const struct binding *closest = NULL;
-	size_t least = name.n / 3 + 2;
-	for (size_t i = 0; i < config->binding_count; i++) {
-		size_t distance = str_distance(name, config->bindings[i].name);
-		if (distance < least && distance < config->bindings[i].name.n) {
-			least = distance;
-			closest = &config->bindings[i];
-		}
-	}
-	return closest ? arena_fmt(arena, "; did you mean \"%.*s\"?", STR_ARG(closest->name)) : STR("");
+	struct meant meant = {.wrong = name};
+	for (size_t i = 0; i < config->binding_count; i++)
+		meant_offer(&meant, config->bindings[i].name);
+	return meant_text(&meant, arena);
 }
 
 /* "expected one of: db, cache" */

@@ -1,6 +1,7 @@
 #include "policy/config_reader.h"
 
 #include "base/limits.h"
+#include "base/meant.h"
 #include "base/text.h"
 #include "policy/template.h"
 
@@ -34,24 +35,17 @@ int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const c
 	if (mapping->kind != YAML_MAPPING)
 		return reader_wrong_kind(l, mapping, what, "a mapping");
 	for (const struct yaml_node *m = mapping->first; m != NULL; m = m->next) {
-		const char *closest = NULL;
-		size_t least = m->key.n / 3 + 2;
+		struct meant meant = {.wrong = m->key};
 		bool known = false;
 		for (size_t i = 0; allowed[i] != NULL && !known; i++) {
-			size_t distance = str_distance(m->key, str_of(allowed[i]));
+			meant_offer(&meant, str_of(allowed[i]));
 			known = str_eqz(m->key, allowed[i]);
-			if (distance < least) {
-				least = distance;
-				closest = allowed[i];
-			}
 		}
 		if (known)
 			continue;
 		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
-		return reader_fail(l, &key, "unknown key %s in %s; allowed: %.*s%s%s%s",
-				   text_quote(m->key).text, what,
-			    STR_ARG(listed(l, allowed)), closest ? "; did you mean \"" : "", closest ? closest : "",
-			    closest ? "\"?" : "");
+		return reader_fail(l, &key, "unknown key %s in %s; allowed: %.*s%.*s", text_quote(m->key).text, what,
+				   STR_ARG(listed(l, allowed)), STR_ARG(meant_text(&meant, l->arena)));
 	}
 	return 0;
 }
