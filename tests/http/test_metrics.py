@@ -4,10 +4,13 @@ import itertools
 import json
 import os
 import re
+import shutil
+import tempfile
 import unittest
 
 import harness
 from harness import BODY, Server, exchange, review
+from harness.authority import Authority
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JSON_TYPE = {'Content-Type': 'application/json'}
@@ -160,7 +163,10 @@ class Documented(unittest.TestCase):
 
     def test_table(self):
         found = {}
-        with Server() as server:
+        folder = tempfile.mkdtemp(prefix='connhook-clients-')
+        self.addCleanup(shutil.rmtree, folder)
+        clients = Authority(folder, 'clients')
+        with Server('--client-ca', clients.certificate, shows=clients.issue('apiserver')) as server:
             for path, obj in (('/mutate', None), ('/validate', harness.DATABASE), ('/mutate', harness.DATABASE)):
                 server.post(path, json.dumps(review(obj)).encode())
             samples, types = parse(server.get('/metrics')[2].decode())

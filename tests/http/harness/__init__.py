@@ -73,6 +73,8 @@ class Server:
     the with block does.
     """
 
+    shows = None
+
     def __init__(self, *options, directory=None, pair=None, wrap=(), shows=None):
         self.directory = directory or tempfile.mkdtemp(prefix='connhook-http-')
         pki = os.path.join(self.directory, 'pki')
