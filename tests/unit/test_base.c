@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdalign.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SMALL_LIMIT 8
@@ -267,9 +267,5 @@ int main(void)
 	tcase_add_test(tests, errors_have_a_code_and_a_sentence);
 	tcase_add_test(tests, a_long_sentence_ends_with_a_whole_character);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

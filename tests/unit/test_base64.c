@@ -3,8 +3,7 @@
 
 #include "base/limits.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #define TEXT_LIMIT (1 * MIB)
 
@@ -107,9 +106,5 @@ int main(void)
 	tcase_add_test(tests, what_is_not_base64_is_refused);
 	tcase_add_test(tests, a_full_buffer_stays_failed);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -2,7 +2,8 @@
 #include "policy/config.h"
 #include "policy/rule.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -185,9 +186,5 @@ int main(void)
 	tcase_add_loop_test(cases, refusals, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_loop_test(cases, integer, 0, sizeof integers / sizeof integers[0]);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

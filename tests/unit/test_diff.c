@@ -3,9 +3,9 @@
 
 #include "base/limits.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdint.h>
-#include <stdlib.h>
 
 #define TEXT_LIMIT (64 * MIB)
 #define GENERATED_PAIRS 4000
@@ -276,9 +276,5 @@ int main(void)
 	tcase_add_test(tests, large_differences_are_bounded);
 	tcase_add_test(tests, a_full_buffer_stays_failed);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -4,9 +4,9 @@
 #include "base/limits.h"
 #include "codec/json_writer.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -606,9 +606,5 @@ int main(void)
 	tcase_add_test(tests, an_element_is_replaced_or_taken_out);
 	tcase_add_test(tests, a_copy_stands_alone);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -3,8 +3,7 @@
 
 #include "base/limits.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #define TEXT_LIMIT (1 * MIB)
 
@@ -246,9 +245,5 @@ int main(void)
 	tcase_add_test(tests, pointers_are_built);
 	tcase_add_test(tests, indexes_do_not_overflow);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -3,8 +3,7 @@
 #include "kube/name.h"
 #include "kube/quantity.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -282,9 +281,5 @@ int main(void)
 	tcase_add_test(tests, larger_quantities);
 	tcase_add_test(tests, labels_and_globs);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,8 +1,7 @@
 /* Which name was meant: the closest one, when it is close. */
 #include "base/meant.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 START_TEST(sentences)
 {
@@ -38,9 +37,5 @@ int main(void)
 	TCase *tests = tcase_create("meant");
 	tcase_add_test(tests, sentences);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

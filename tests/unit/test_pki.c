@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -590,9 +591,5 @@ int main(void)
 	tcase_add_test(tests, a_failure_leaves_the_report_alone);
 	tcase_add_test(tests, destructors_accept_nothing);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -4,7 +4,8 @@
  */
 #include "pki/pki.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -270,9 +271,5 @@ int main(void)
 	tcase_add_test(tests, a_name_that_is_taken_meanwhile_is_told_as_such);
 	tcase_add_test(tests, a_directory_that_cannot_be_synced_is_good_enough);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

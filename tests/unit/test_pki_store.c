@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -766,9 +767,5 @@ int main(void)
 	tcase_add_test(tests, ensure_leaves_the_rest_to_a_person);
 	tcase_add_test(tests, ensure_refuses_before_it_touches_the_disk);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,8 +1,9 @@
 /* What a confined process is refused. Each call is made with and without, each time by a process of its own. */
 #include "server/confine.h"
 
+#include "unit.h"
+
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -451,9 +452,5 @@ int main(void)
 #endif
 	tcase_add_test(cases, memory);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,12 +1,12 @@
 /* Addresses to listen on. */
 #include "server/listen.h"
 
+#include "unit.h"
+
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -163,9 +163,5 @@ int main(void)
 	tcase_add_test(cases, addresses_of_others);
 	tcase_add_test(cases, names_both_ends);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,10 +1,10 @@
 /* The log: both forms, escapes, cuts, and the valve. Lines are read back from a pipe. */
 #include "server/log.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -283,9 +283,5 @@ int main(void)
 	tcase_add_test(cases, names);
 	tcase_add_test(cases, valve);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

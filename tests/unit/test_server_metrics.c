@@ -5,9 +5,9 @@
 #include "kube/workload.h"
 #include "policy/rule.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct metrics *m;
@@ -430,9 +430,5 @@ int main(void)
 	tcase_add_test(cases, label_values_are_escaped);
 	tcase_add_test(cases, http);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

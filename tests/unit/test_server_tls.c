@@ -1,8 +1,8 @@
 /* Sessions between two ends of a socket pair: what a client cannot do that the usual programs refuse to try. */
 #include "server/tls.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
+
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -165,9 +165,5 @@ int main(void)
 	tcase_add_test(cases, destructors_accept_nothing);
 	tcase_add_test(cases, what_gnutls_refuses_is_an_error);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

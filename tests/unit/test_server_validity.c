@@ -3,8 +3,7 @@
 
 #include "base/limits.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #define HOUR 3600
 #define DAY 86400
@@ -100,9 +99,5 @@ int main(void)
 	tcase_add_test(cases, told_at_once_when_it_gets_worse);
 	tcase_add_test(cases, told_again_when_asked);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -3,7 +3,8 @@
 
 #include "base/limits.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,9 +234,5 @@ int main(void)
 	tcase_add_test(tests, distances);
 	tcase_add_test(tests, hashes);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
+
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -174,9 +174,5 @@ int main(void)
 	tcase_add_test(c, the_longest_quote_fits);
 	tcase_add_test(c, an_error_is_one_line);
 	suite_add_tcase(s, c);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -3,8 +3,7 @@
 
 #include "base/limits.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #define MANY (4 * LIMIT_VIOLATIONS)
 
@@ -69,9 +68,5 @@ int main(void)
 	tcase_add_test(cases, known);
 	tcase_add_test(cases, many);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

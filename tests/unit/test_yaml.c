@@ -4,9 +4,9 @@
 #include "base/limits.h"
 #include "codec/json.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define JSON_LIMIT (16 * MIB)
@@ -337,9 +337,5 @@ int main(void)
 	tcase_add_test(tests, a_large_mapping_finds_its_second_key);
 	tcase_add_test(tests, failure_leaves_the_outputs_alone);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -4,10 +4,10 @@
 #include "base/limits.h"
 #include "codec/yaml.h"
 
-#include <check.h>
+#include "unit.h"
+
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_LIMIT (16 * MIB)
@@ -339,9 +339,5 @@ int main(void)
 	tcase_add_test(tests, long_keys_and_deep_values_come_back);
 	tcase_add_test(tests, a_full_buffer_stays_failed);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }
