@@ -4,15 +4,18 @@ Many reviews, every answer checked, memory flat.
 
     tests/load/load.py --build build --reviews 100000 [--clients N] [--fresh SHARE] [--threads N]
 
-A tenth of the reviews is a line. Speed is printed, not judged: server and client share the machine.
+Reviews of a usual size, a tenth of them a line, and then some with those of up to several MiB among them. Speed is
+printed, not judged: server and client share the machine.
 """
 import argparse
 import sys
 
 import rig
 
-GROWTH = 1024  # KiB by which the second half's peak may be above the first's: larger bodies meet by chance
-COLUMNS = ('%8s %9s %8s' + ' %8s' * 5 + ' %8s %9s %6s')
+GROWTH = 1024       # KiB by which the second half's peak may be above the first's
+USUAL = 64 * 1024   # bytes. When larger ones meet by chance, they need more memory than a leak would
+LARGE_SHARE = 0.05  # as many reviews more, of all sizes
+COLUMNS = ('%9s %9s %8s' + ' %8s' * 5 + ' %8s %9s %6s')
 
 
 def main():
@@ -32,26 +35,33 @@ def main():
 
 def measure(bench, server, options):
     print(COLUMNS % ('', 'reviews/s', 'CPU us', 'p50 ms', 'p90', 'p99', 'p99.9', 'max', 'RSS KiB', 'connects', 'files'))
-    series, files = [server.rss()], server.files()
-    with rig.Load(bench, [server], '-reviews', str(options.reviews), '-clients', str(options.clients),
-                  '-fresh', str(options.fresh)) as load:
-        begin = cpu = server.cpu()
-        print(COLUMNS % ('start', *[''] * 7, series[0], '', files))
-        while True:
-            report = load.next()
-            if report['label'] == 'total':
-                break
+    begin, series, files = server.cpu(), [server.rss()], server.files()
+    print(COLUMNS % ('start', *[''] * 7, series[0], '', files))
+    with load(bench, server, options, options.reviews, bench.ask(largest=USUAL)) as usual:
+        cpu = begin
+        while (report := usual.next())['label'] != 'total':
             before, cpu = cpu, server.cpu()
             series.append(server.rss())
             show(report, cpu - before, series[-1], server.files())
-        show(report, server.cpu() - begin, series[-1], server.files())
+    show(report, server.cpu() - begin, series[-1], server.files())
     bench.judge_answers(report)
     half = len(series) // 2 + 1
     grown = max(series[half:]) - max(series[:half])
     bench.judge('memory is flat: the second half has its peak at most %d KiB above the first' % GROWTH, grown <= GROWTH,
                 '%+d KiB, which is %+.1f bytes a review' % (grown, grown * 1024 / (options.reviews / 2)))
+    begin = server.cpu()
+    with load(bench, server, options, int(options.reviews * LARGE_SHARE), bench.questions) as large:
+        while (report := large.next())['label'] != 'total':
+            continue
+    show({**report, 'label': 'all sizes'}, server.cpu() - begin, server.rss(), server.files())
+    bench.judge_answers(report)
     bench.judge('all connections and file descriptors are given back',
                 rig.wait_until(lambda: server.files() == files), '%d files' % server.files())
+
+
+def load(bench, server, options, reviews, questions):
+    return rig.Load(bench, [server], '-reviews', str(reviews), '-clients', str(options.clients),
+                    '-fresh', str(options.fresh), questions=questions)
 
 
 def show(r, cpu, rss, files):

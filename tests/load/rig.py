@@ -100,11 +100,13 @@ class Rig:
     def __exit__(self, kind, value, trace):
         self.scratch.cleanup()
 
-    def ask(self, *configs):
-        """A file of questions whose answers are right under one of the configurations; default: the built-in one."""
+    def ask(self, *configs, largest=None):
+        """A file of questions whose answers are right under one of the configurations; default: the built-in one. Of
+        reviews of more than `largest` bytes, none."""
         handle, path = tempfile.mkstemp(dir=self.scratch.name)
         os.close(handle)
-        questions.write(self.build, self.reviews, path, configs or ('managed',))
+        asked = [(phase, body) for phase, body in self.reviews if largest is None or len(body) <= largest]
+        questions.write(self.build, asked, path, configs or ('managed',))
         return path
 
     def judge(self, what, good, found=''):
