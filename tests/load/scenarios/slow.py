@@ -9,10 +9,10 @@ from scenario import Scenario, close_all
 
 COUNT = 500
 PACE = 0.1      # seconds between two bytes of a client
+SLICES = 20     # parts of that time, in each of which as many of the clients send: they know nothing of each other
 TIMEOUT = 5     # --request-timeout
 SLACK = 3       # seconds that a busy machine may need beyond it
 SECONDS = 15
-NEW = 20        # clients that begin at a time
 PARTS = ('handshake', 'head', 'body')
 
 
@@ -63,17 +63,19 @@ class Slow(Scenario):
         clients, lives, wrong = [], [], 0
         until = time.monotonic() + SECONDS * stage.scale
         try:
-            while time.monotonic() < until:
-                turn = time.monotonic()
-                for client in [client for client in clients if client.step()]:
+            for turn in itertools.count():
+                began = time.monotonic()
+                if began >= until:
+                    break
+                for client in [client for client in clients[turn % SLICES::SLICES] if client.step()]:
                     lives.append(time.monotonic() - client.began)
                     wrong += client.part != 'handshake' and not client.answer.startswith(b'HTTP/1.1 408 ')
                     client.sock.close()
                     clients.remove(client)
-                # New ones come a few at a time, so that the others are not kept waiting by their handshakes.
-                for _ in range(min(COUNT - len(clients), NEW)):
+                # New ones come one at a time, so that the others are not kept waiting by their handshakes.
+                if len(clients) < COUNT:
                     clients.append(Client(stage, next(parts)))
-                time.sleep(max(0, turn + PACE - time.monotonic()))
+                time.sleep(max(0, began + PACE / SLICES - time.monotonic()))
         finally:
             close_all(client.sock for client in clients)
         longest = max(lives, default=float('inf'))
