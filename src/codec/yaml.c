@@ -58,9 +58,9 @@ static struct str line_at(struct str text, size_t index)
 static int syntax_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	if (p->error == YAML_MEMORY_ERROR)
+	/* In places, libyaml 0.2.5 says nothing at all of memory that is out; of everything else it does. */
+	if (p->error == YAML_MEMORY_ERROR || p->problem == NULL)
 		return error_nomem(r->err);
-	const char *problem = p->problem != NULL ? p->problem : "it ends too early";
 	if (p->error == YAML_READER_ERROR) {
 		size_t line = 1, column = 1;
 		for (size_t i = 0; i < p->problem_offset && i < r->text.n; i++) {
@@ -73,7 +73,7 @@ static int syntax_error(struct reader *r)
 		at.n = n > 0 ? n : at.n > 0;
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "YAML cannot hold %s (%s); save the file as UTF-8 "
 				     "without control characters",
-				     text_quote(at).text, problem);
+				     text_quote(at).text, p->problem);
 	}
 	size_t line = p->problem_mark.line + 1, column = p->problem_mark.column + 1;
 	struct str rest = line_at(r->text, p->problem_mark.index), context = STR("");
@@ -92,7 +92,7 @@ static int syntax_error(struct reader *r)
 				     "malformed YAML: a colon where no key can end%.*s; put text that holds one in quotes",
 				     STR_ARG(context));
 	return yaml_error_at(r->err, line, column, ERR_INVALID, "malformed YAML at %s: %s%.*s",
-			     rest.n > 0 ? text_quote(str_trim(rest)).text : "the end", problem, STR_ARG(context));
+			     rest.n > 0 ? text_quote(str_trim(rest)).text : "the end", p->problem, STR_ARG(context));
 }
 
 /* ---- anchors ---- */
