@@ -52,7 +52,7 @@ help:
 	@echo 'make             build $(B)/connhook'
 	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
 	@echo 'make test        install what is missing, build, and run all tests'
-	@echo 'make torture     every allocation fails in turn, TORTURE_STEP=31: each 31st (4 minutes)'
+	@echo 'make torture     every allocation fails in turn (8 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan        the tests of the server under ThreadSanitizer'
 	@echo 'make valgrind    unit tests, golden cases, a server and all commands under memcheck (5 minutes)'
