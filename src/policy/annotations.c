@@ -97,8 +97,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	}
 	if (json_has_nul(annotation)) {
 		violation_add(problems, field, arena_fmt(r->arena, "%s:nul:%.*s", key_names[key], STR_ARG(value)),
-			      "found %.*s; expected text without the character NUL: remove it",
-			      STR_ARG(str_utf8_cut(value, LIMIT_QUOTE)));
+			      "found %s; expected text without the character NUL: remove it", json_quote(annotation).text);
 		return;
 	}
 	r->values[key] = value;

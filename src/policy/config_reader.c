@@ -35,14 +35,14 @@ int reader_check_keys(struct loader *l, const struct yaml_node *mapping, const c
 	if (mapping->kind != YAML_MAPPING)
 		return reader_wrong_kind(l, mapping, what, "a mapping");
 	for (const struct yaml_node *m = mapping->first; m != NULL; m = m->next) {
-		struct meant meant = {.wrong = m->key};
-		bool known = false;
-		for (size_t i = 0; allowed[i] != NULL && !known; i++) {
-			meant_offer(&meant, str_of(allowed[i]));
-			known = str_eqz(m->key, allowed[i]);
-		}
-		if (known)
+		size_t at = 0;
+		while (allowed[at] != NULL && !str_eqz(m->key, allowed[at]))
+			at++;
+		if (allowed[at] != NULL)
 			continue;
+		struct meant meant = {.wrong = m->key};
+		for (size_t i = 0; allowed[i] != NULL; i++)
+			meant_offer(&meant, str_of(allowed[i]));
 		struct yaml_node key = {.line = m->key_line, .column = m->key_column};
 		return reader_fail(l, &key, "unknown key %s in %s; allowed: %.*s%.*s", text_quote(m->key).text, what,
 				   STR_ARG(listed(l, allowed)), STR_ARG(meant_text(&meant, l->arena)));

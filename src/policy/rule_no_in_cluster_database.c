@@ -117,10 +117,7 @@ static bool runs_client(const struct json *container)
 	size_t slash = str_rfind(program, '/');
 	if (slash < program.n)
 		program = str_from(program, slash + 1);
-	for (size_t i = 0; i < rule_database_clients.count; i++)
-		if (str_eq(program, rule_database_clients.items[i]))
-			return true;
-	return false;
+	return names_match(&rule_database_clients, program);
 }
 
 static void check_containers(const struct rule_context *context, const struct json *list, const char *name,
