@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """
-docs/rules.md against connhook: every example is reviewed, every piece of a configuration is checked, and rules,
-parameters and modes are those that connhook has.
+docs/rules.md and docs/rules/RULE.md against connhook: every example is reviewed, every piece of a configuration is
+checked, and rules, parameters and modes are those that connhook has.
 
     tests/docs/rules.py PATH_TO_CONNHOOK
 """
@@ -12,10 +12,14 @@ import subprocess
 import sys
 import tempfile
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs', 'rules.md')
+DOCS = os.path.realpath(os.path.join(os.path.dirname(__file__), '..', '..', 'docs'))
 PROFILES = ('managed', 'in-cluster')
 # `review` runs both phases, so that nothing is ever missing in the second one.
 NEVER_DENIED_BY_REVIEW = {'injection-complete'}
+EXAMPLES = 3  # of each kind, on a rule's page
+# Pages that have fewer; none may join them.
+FEWER = {'claim-secret-name', 'no-in-cluster-database', 'external-secret-path', 'literal-credentials',
+         'reserved-secret', 'env-collision', 'sync-wave', 'injection-complete'}
 
 connhook = None
 passed, failed = 0, 0
@@ -64,32 +68,26 @@ def mode_in(profile, rule):
     return match and match.group(1)
 
 
-class Section:
-    """What stands under one heading: (word before, language, text, line) of each block, and the rows of its table."""
+class Page:
+    """A file of docs/: (word before, language, text, place) of each block, and the rows of its tables."""
 
-    def __init__(self, title):
-        self.title, self.blocks, self.rows = title, [], []
-
-
-def read_page():
-    sections, block, word = [Section('')], None, ''
-    with open(PAGE, encoding='utf-8') as f:
-        for number, line in enumerate(f, 1):
-            if block is not None:
-                if line.startswith('```'):
-                    sections[-1].blocks.append((word, block[0], ''.join(block[2:]), block[1]))
-                    block, word = None, ''
-                else:
-                    block.append(line)
-            elif line.startswith('```'):
-                block = [line[3:].strip(), number]
-            elif line.startswith('## '):
-                sections.append(Section(line[3:].strip()))
-            elif line.startswith('| '):
-                sections[-1].rows.append([cell.strip() for cell in line.strip().strip('|').split(' | ')])
-            elif line.strip():
-                word = line.strip()
-    return sections
+    def __init__(self, name):
+        self.blocks, self.rows = [], []
+        block, word = None, ''
+        with open(os.path.join(DOCS, name), encoding='utf-8') as f:
+            for number, line in enumerate(f, 1):
+                if block is not None:
+                    if line.startswith('```'):
+                        self.blocks.append((word, block[0], ''.join(block[2:]), block[1]))
+                        block, word = None, ''
+                    else:
+                        block.append(line)
+                elif line.startswith('```'):
+                    block = [line[3:].strip(), 'docs/%s:%d' % (name, number)]
+                elif line.startswith('| '):
+                    self.rows.append([cell.strip() for cell in line.strip().strip('|').split(' | ')])
+                elif line.strip():
+                    word = line.strip()
 
 
 def review(rule, manifest, profile):
@@ -101,8 +99,8 @@ def review(rule, manifest, profile):
     return code, json.loads(out)
 
 
-def check_example(rule, word, manifest, line, profile):
-    where = 'docs/rules.md:%d: the example' % line
+def check_example(rule, word, manifest, place, profile):
+    where = '%s: the example' % place
     code, results = review(rule, manifest, profile)
     found = [v for r in results for v in r['violations']]
     if word == 'Allowed:':
@@ -117,43 +115,46 @@ def check_example(rule, word, manifest, line, profile):
     return found
 
 
-def check_sentences(found, text, line):
+def check_sentences(found, text, place):
     """The text is what is said about the example before it, line breaks apart."""
     said = '\n'.join('%s: %s [%s]' % (v['field'], v['message'], v['rule']) for v in found)
-    check(said.split() == text.split(), 'docs/rules.md:%d: connhook says\n%s' % (line, said))
+    check(said.split() == text.split(), '%s: connhook says\n%s' % (place, said))
 
 
-def check_rule(section, rule, profiles):
-    found, words = [], [word for word, *_ in section.blocks]
-    check(words.count('Allowed:') >= 1, '%s needs an allowed example' % rule)
-    check((words.count('Denied:') >= 1) != (rule in NEVER_DENIED_BY_REVIEW), '%s needs a denied example' % rule)
+def check_rule(page, rule, profiles):
+    found, words = [], [word for word, *_ in page.blocks]
+    wanted = 1 if rule in FEWER else EXAMPLES
+    check(words.count('Allowed:') >= wanted, '%s needs %d allowed examples' % (rule, wanted))
+    check(words.count('Denied:') >= (0 if rule in NEVER_DENIED_BY_REVIEW else wanted),
+          '%s needs %d denied examples' % (rule, wanted))
     keys = allowed_keys('rules: {%s: {zzz: 1}}' % rule, 'zzz')
-    named = [row[0].strip('`') for row in section.rows if row[0].startswith('`')]
+    named = [row[0].strip('`') for row in page.rows if row[0].startswith('`') and len(row) == 2]
     check(named == keys, '%s has the parameters %s, its table %s' % (rule, keys, named))
-    about_mode = dict(row[:2] for row in section.rows)['`mode`']
+    about_mode = {row[0]: row[1] for row in page.rows}['`mode`']
     check('default `%s`' % mode_in(profiles['managed'], rule) in about_mode, '%s: the default mode' % rule)
-    for word, language, text, line in section.blocks:
+    for word, language, text, place in page.blocks:
         if language == 'yaml' and text.startswith('rules:'):
-            check_configuration(text, line, profiles)
+            check_configuration(text, place, profiles)
         elif language == 'yaml':
-            check(word in ('Allowed:', 'Denied:'), 'docs/rules.md:%d: is it Allowed: or Denied:?' % line)
-            found = check_example(rule, word, text, line, profiles['managed'])
+            check(word in ('Allowed:', 'Denied:'), '%s: is it Allowed: or Denied:?' % place)
+            found = check_example(rule, word, text, place, profiles['managed'])
         elif language == 'text':
-            check_sentences(found, text, line)
+            check_sentences(found, text, place)
 
 
-def check_configuration(text, line, profiles):
+def check_configuration(text, place, profiles):
     head = profiles['managed'].partition('\nrules:\n')[0] + '\n'
     if text.startswith('exempt:'):
         head = re.sub(r'^exempt:\n(  .*\n)*', '', head, flags=re.M)
     code, _, error = run('config', 'check', write('piece.yaml', head + text))
-    check(code == 0, 'docs/rules.md:%d: %s' % (line, error))
+    check(code == 0, '%s: %s' % (place, error))
 
 
 def check_table(rows, rules, profiles):
     """The first table: every rule, in order, with its mode in each profile."""
     rows = [row for row in rows if row[0].startswith('[')]
-    check([row[0] for row in rows] == ['[`%s`](#%s)' % (r, r) for r in rules], 'the first table names the rules')
+    check([row[0] for row in rows] == ['[`%s`](rules/%s.md)' % (r, r) for r in rules],
+          'the first table names the rules')
     for row, rule in zip(rows, rules):
         for profile, mode in zip(PROFILES, row[1:3]):
             check(mode_in(profiles[profile], rule) == mode, '%s is not %s in %s' % (rule, mode, profile))
@@ -164,21 +165,19 @@ def main():
     if len(sys.argv) != 2:
         sys.exit('usage: tests/docs/rules.py PATH_TO_CONNHOOK')
     connhook = os.path.abspath(sys.argv[1])
-    sections = read_page()
+    index = Page('rules.md')
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         profiles = {name: run('config', 'show', '--profile', name)[1] for name in PROFILES}
         rules = allowed_keys('rules: {zzz: {}}', 'zzz')
-        titles = [s.title.strip('`') for s in sections if s.title.startswith('`')]
-        check(titles == rules, 'a section for each rule, in order')
-        check_table(sections[0].rows, rules, profiles)
-        for section in sections:
-            if section.title.startswith('`'):
-                check_rule(section, section.title.strip('`'), profiles)
-                continue
-            for _, language, text, line in section.blocks:
-                if language == 'yaml':
-                    check_configuration(text, line, profiles)
+        pages = sorted(name[:-3] for name in os.listdir(os.path.join(DOCS, 'rules')))
+        check(pages == sorted(rules), 'a page for each rule: found %s' % pages)
+        check_table(index.rows, rules, profiles)
+        for _, language, text, place in index.blocks:
+            if language == 'yaml':
+                check_configuration(text, place, profiles)
+        for rule in set(rules).intersection(pages):
+            check_rule(Page('rules/%s.md' % rule), rule, profiles)
         os.chdir('/')
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed or not passed else 0
