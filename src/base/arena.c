@@ -22,7 +22,7 @@ struct arena_cleanup {
 
 static struct arena_block *block_new(struct arena *a, size_t size)
 {
-	struct arena_block *b = calloc(1, sizeof *b + size);
+	struct arena_block *b = budget_memory(a->budget, size) ? calloc(1, sizeof *b + size) : NULL;
 	if (b == NULL)
 		return NULL;
 	b->size = size;
@@ -34,7 +34,7 @@ static struct arena_block *block_new(struct arena *a, size_t size)
 void *arena_alloc(struct arena *a, size_t n)
 {
 	size_t align = alignof(max_align_t);
-	if (n > SIZE_MAX / 2) {
+	if (n > SIZE_MAX / 2 || !budget_work(a->budget, 1 + n / BUDGET_BYTES)) {
 		a->failed = true;
 		return NULL;
 	}
@@ -119,6 +119,7 @@ void arena_free(struct arena *a)
 	while (a->blocks != NULL) {
 		struct arena_block *b = a->blocks;
 		a->blocks = b->next;
+		budget_release(a->budget, b->size);
 		free(b);
 	}
 	*a = (struct arena){0};

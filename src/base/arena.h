@@ -2,6 +2,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include "base/budget.h"
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -9,14 +10,18 @@
 struct arena_block;
 struct arena_cleanup;
 
-/* Start with {0}. `failed` stays true once an allocation has failed, so that a series is checked once at its end. */
+/*
+ * Start with {0}, or with the budget that pays for it and outlives it. `failed` stays true once an allocation has
+ * failed, so that a series is checked once at its end. A budget that is over is a failure as well: budget->over tells.
+ */
 struct arena {
 	struct arena_block *blocks;
 	struct arena_cleanup *cleanups;
+	struct budget *budget; /* NULL: none */
 	bool failed;
 };
 
-/* `n` zeroed bytes aligned for any type; NULL when memory is out. Owned by the arena. */
+/* `n` zeroed bytes aligned for any type; NULL when memory is out. Owned by the arena. A unit of work, and more. */
 void *arena_alloc(struct arena *a, size_t n);
 
 /* `count` zeroed elements of `size` bytes; NULL when memory is out or the product overflows. */
@@ -33,7 +38,7 @@ struct str arena_fmtv(struct arena *a, const char *format, va_list args) __attri
  */
 bool arena_adopt(struct arena *a, void (*release)(void *), void *object);
 
-/* Gives everything back; the arena is empty and may be used again. */
+/* Gives everything back; the arena is empty, without a budget, and may be used again. */
 void arena_free(struct arena *a);
 
 /*

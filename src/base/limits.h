@@ -22,6 +22,12 @@
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
 #define LIMIT_LIST 64                 /* elements of a list in an annotation */
 
+/* one decision */
+#define LIMIT_WORK 200000000UL        /* units of work (base/budget.h) */
+#define LIMIT_MEMORY (64 * MIB)       /* the tree of the review, the patch, what was found */
+#define BUDGET_BYTES 64               /* bytes of memory or text that are a unit of work */
+#define BUDGET_LOOK 10000             /* units between two looks at the deadline */
+
 /* output */
 #define LIMIT_PATCH (16 * MIB)        /* a JSON Patch before base64 */
 #define LIMIT_RESPONSE (32 * MIB)     /* an answer of the server */

@@ -131,11 +131,14 @@ static int walk_value(struct walk *w, const struct place *p, cJSON *v)
 	return rc == 0 && cJSON_IsObject(v) ? check_keys(p, w->err) : rc;
 }
 
-int json_parse(struct str text, struct json **out, struct error *err)
+/* json_parse, for which the budget pays. */
+static int parse(struct budget *budget, struct str text, struct json **out, struct error *err)
 {
-	struct arena arena = {0};
-	struct json_exact exact;
+	struct arena arena = {.budget = budget};
+	struct json_exact exact = {0};
 	int rc = json_scan(&arena, text, &exact, err);
+	if (rc == 0 && !budget_work(budget, text.n / BUDGET_BYTES))
+		rc = error_nomem(err);
 	if (rc != 0) {
 		arena_free(&arena);
 		return rc;
@@ -158,6 +161,11 @@ int json_parse(struct str text, struct json **out, struct error *err)
 	return 0;
 }
 
+int json_parse(struct str text, struct json **out, struct error *err)
+{
+	return parse(NULL, text, out, err);
+}
+
 static void release(void *tree)
 {
 	json_free(tree);
@@ -166,7 +174,7 @@ static void release(void *tree)
 int json_parse_in(struct arena *arena, struct str text, const struct json **out, struct error *err)
 {
 	struct json *tree;
-	int rc = json_parse(text, &tree, err);
+	int rc = parse(arena->budget, text, &tree, err);
 	if (rc != 0)
 		return rc;
 	if (!arena_adopt(arena, release, tree))

@@ -26,7 +26,10 @@ enum json_kind { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JS
  */
 int json_parse(struct str text, struct json **out, struct error *err);
 
-/* json_parse whose tree belongs to the arena. */
+/*
+ * json_parse whose tree belongs to the arena, and whose budget pays for it before it is there: ERR_LIMIT or ERR_NOMEM
+ * when that is over.
+ */
 int json_parse_in(struct arena *arena, struct str text, const struct json **out, struct error *err);
 
 void json_free(struct json *tree);

@@ -5,11 +5,18 @@
 
 #include <string.h>
 
+/* What a value takes in cJSON's tree, and a text, with what the allocator adds. */
+#define NODE_BYTES 80
+#define TEXT_BYTES(n) ((n) < 24 ? 32 : (n) + 32)
+
 struct scan {
 	struct arena *arena;
 	const char *begin, *at, *end;
 	size_t values; /* begun so far */
-	struct json_exact *exact;
+	struct budget *budget;    /* NULL: none */
+	struct json_exact *exact; /* NULL: nothing is kept */
+	struct json_cut *cut;     /* NULL: nothing is looked for */
+	bool in_outer;
 	struct error *err;
 };
 
@@ -53,9 +60,20 @@ static int fail_found(const struct scan *s, const char *expected)
 	return fail(s, s->at, "found %s; expected %s", text_quote((struct str){rest.p, n > 0 ? n : 1}).text, expected);
 }
 
+/* Counts what a value or a text will take. */
+static int count(struct scan *s, size_t bytes)
+{
+	if (budget_memory(s->budget, bytes))
+		return 0;
+	return error_set(s->err, ERR_LIMIT, "a tree of the JSON takes more memory than there may be");
+}
+
 static int keep(struct scan *s, const char *from)
 {
 	struct json_exact *e = s->exact;
+	int rc = count(s, TEXT_BYTES((size_t)(s->at - from)));
+	if (rc != 0 || e == NULL)
+		return rc;
 	struct json_exact_item *items = arena_grow(s->arena, e->items, e->count, &e->capacity, sizeof *items);
 	if (items == NULL)
 		return error_nomem(s->err);
@@ -192,7 +210,8 @@ static int scan_string(struct scan *s, bool key)
 	s->at++;
 	if (nul && key)
 		return fail(s, from, "a key holds the character NUL (\\u0000)");
-	return nul ? keep(s, from) : 0;
+	int rc = count(s, TEXT_BYTES((size_t)(s->at - from)));
+	return rc == 0 && nul ? keep(s, from) : rc;
 }
 
 static int scan_word(struct scan *s, const char *word)
@@ -206,6 +225,21 @@ static int scan_word(struct scan *s, const char *word)
 
 static int scan_value(struct scan *s, unsigned depth);
 
+/* The value of a member, which may be one that is looked for. */
+static int scan_member(struct scan *s, struct str key, unsigned depth)
+{
+	struct json_cut *cut = s->cut;
+	skip_space(s);
+	const char *from = s->at;
+	if (cut != NULL && depth == 1)
+		s->in_outer = str_eqz(key, cut->outer);
+	int rc = scan_value(s, depth);
+	for (size_t i = 0; i < 2 && cut != NULL && s->in_outer && depth == 2 && rc == 0; i++)
+		if (str_eqz(key, cut->names[i]))
+			cut->found[i] = (struct str){from, (size_t)(s->at - from)};
+	return rc;
+}
+
 static int scan_members(struct scan *s, unsigned depth)
 {
 	s->at++;
@@ -216,13 +250,15 @@ static int scan_members(struct scan *s, unsigned depth)
 		skip_space(s);
 		if (s->at == s->end || *s->at != '"')
 			return fail_found(s, "a key in quotes");
+		const char *from = s->at;
 		int rc = scan_string(s, true);
 		if (rc != 0)
 			return rc;
+		struct str key = {from + 1, (size_t)(s->at - from) - 2};
 		skip_space(s);
 		if (!take(s, ':'))
 			return fail_found(s, "a colon behind a key");
-		rc = scan_value(s, depth);
+		rc = scan_member(s, key, depth);
 		if (rc != 0)
 			return rc;
 		skip_space(s);
@@ -258,6 +294,9 @@ static int scan_value(struct scan *s, unsigned depth)
 	if (s->at == s->end)
 		return fail_found(s, "a value");
 	s->values++;
+	int rc = count(s, NODE_BYTES);
+	if (rc != 0)
+		return rc;
 	char c = *s->at;
 	if (c == '{' || c == '[') {
 		if (depth >= LIMIT_JSON_DEPTH) {
@@ -273,18 +312,43 @@ static int scan_value(struct scan *s, unsigned depth)
 	return scan_word(s, c == 't' ? "true" : c == 'f' ? "false" : "null");
 }
 
+static int scan(struct scan *s)
+{
+	if (str_trim((struct str){s->begin, (size_t)(s->end - s->begin)}).n == 0)
+		return error_set(s->err, ERR_INVALID, "malformed JSON: the text is empty");
+	int rc = scan_value(s, 0);
+	if (rc != 0)
+		return rc;
+	skip_space(s);
+	return s->at == s->end ? 0 : fail_found(s, "nothing behind the end of the JSON value");
+}
+
 int json_scan(struct arena *arena, struct str text, struct json_exact *exact, struct error *err)
 {
 	struct json_exact found = {0};
-	struct scan s = {arena, text.p, text.p, text.p + text.n, 0, &found, err};
-	if (str_trim(text).n == 0)
-		return error_set(err, ERR_INVALID, "malformed JSON: the text is empty");
-	int rc = scan_value(&s, 0);
-	if (rc != 0)
-		return rc;
-	skip_space(&s);
-	if (s.at != s.end)
-		return fail_found(&s, "nothing behind the end of the JSON value");
-	*exact = found;
-	return 0;
+	struct scan s = {
+		.arena = arena,
+		.begin = text.p,
+		.at = text.p,
+		.end = text.p + text.n,
+		.budget = arena->budget,
+		.exact = &found,
+		.err = err,
+	};
+	int rc = scan(&s);
+	if (rc == 0)
+		*exact = found;
+	return rc;
+}
+
+int json_scan_cut(struct str text, struct json_cut *cut, struct error *err)
+{
+	struct scan s = {
+		.begin = text.p,
+		.at = text.p,
+		.end = text.p + text.n,
+		.cut = cut,
+		.err = err,
+	};
+	return scan(&s);
 }

@@ -1,6 +1,7 @@
 #include "kube/review.h"
 
 #include "codec/base64.h"
+#include "codec/json_scan.h"
 #include "codec/json_writer.h"
 
 /* What an error says of a value. */
@@ -80,16 +81,66 @@ static int check_operation(const struct json *request, const struct review_reque
 		return error_set(err, ERR_INVALID, "request.operation is %s; expected CREATE, UPDATE, DELETE or CONNECT",
 				 found(json_getz(request, "operation")).text);
 	bool writes = str_eqz(r->operation, "CREATE") || str_eqz(r->operation, "UPDATE");
-	if (writes && r->object == NULL)
+	if (writes && r->object == NULL && !r->too_large)
 		return error_set(err, ERR_INVALID, "request.object is %s; %.*s carries the object",
 				 found(json_getz(request, "object")).text, STR_ARG(r->operation));
 	return 0;
 }
 
+/* The body with null for the two objects. */
+static struct str without_objects(struct arena *arena, struct str body, const struct json_cut *cut)
+{
+	struct str first = cut->found[0], second = cut->found[1];
+	struct buf text;
+	buf_init(&text, body.n + 2 * sizeof "null");
+	if (first.p == NULL || (second.p != NULL && second.p < first.p)) {
+		first = cut->found[1];
+		second = cut->found[0];
+	}
+	const char *at = body.p;
+	for (size_t i = 0; i < 2; i++, first = second) {
+		if (first.p == NULL || first.p < at)
+			continue;
+		buf_add(&text, (struct str){at, (size_t)(first.p - at)});
+		buf_addz(&text, "null");
+		at = first.p + first.n;
+	}
+	buf_add(&text, str_from(body, (size_t)(at - body.p)));
+	return buf_move(&text, arena);
+}
+
+/*
+ * Parses the body. Where its tree would be more than the budget has, *too_large: who asks for what can still be told,
+ * and the objects are left out. Nothing of them has been kept when that turns out, so the budget begins anew.
+ */
+static int parse(struct arena *arena, struct str body, const struct json **root, bool *too_large, struct error *err)
+{
+	struct budget *budget = arena->budget;
+	size_t held = budget != NULL ? budget->memory : 0;
+	*too_large = false;
+	int rc = json_parse_in(arena, body, root, err);
+	if (rc == 0 || budget == NULL || budget->over != BUDGET_MEMORY)
+		return rc;
+	struct json_cut cut = {.outer = "request", .names = {"object", "oldObject"}};
+	rc = json_scan_cut(body, &cut, err);
+	if (rc != 0)
+		return rc;
+	budget->over = BUDGET_KEPT;
+	budget->memory = held;
+	arena->failed = false;
+	struct str rest = without_objects(arena, body, &cut);
+	rc = rest.p != NULL ? json_parse_in(arena, rest, root, err) : error_nomem(err);
+	*too_large = true;
+	if (rc == 0)
+		budget->over = BUDGET_MEMORY;
+	return rc;
+}
+
 int review_parse(struct arena *arena, struct str body, struct review_request *out, struct error *err)
 {
 	const struct json *root;
-	int rc = json_parse_in(arena, body, &root, err);
+	bool too_large;
+	int rc = parse(arena, body, &root, &too_large, err);
 	if (rc != 0)
 		return rc;
 	if (json_kind(root) != JSON_OBJECT)
@@ -104,7 +155,7 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 	if (json_kind(request) != JSON_OBJECT)
 		return error_set(err, ERR_INVALID, "request is %s; expected the object that the API server sends",
 				 found(request).text);
-	struct review_request r = {.uid_value = json_getz(request, "uid")};
+	struct review_request r = {.uid_value = json_getz(request, "uid"), .too_large = too_large};
 	r.uid = json_string(r.uid_value);
 	if (r.uid.n == 0)
 		return error_set(err, ERR_INVALID, "request.uid is %s; expected the string that the answer repeats",
@@ -134,7 +185,7 @@ int review_parse(struct arena *arena, struct str body, struct review_request *ou
 /* What the API server calls the code (metav1.StatusReason). */
 static const char *reason_of(int code)
 {
-	return code == 403 ? "Forbidden" : "Invalid";
+	return code == 403 ? "Forbidden" : code == 503 ? "ServiceUnavailable" : "Invalid";
 }
 
 static void write_denial(struct json_writer *w, const struct review_request *request,

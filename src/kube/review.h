@@ -18,11 +18,12 @@ struct review_request {
 	const struct json *groups; /* the user's: an array of strings, or NULL */
 	bool dry_run;
 	const struct json *object, *old_object; /* the old one of an UPDATE only */
+	bool too_large; /* for the arena's budget, which is over: the objects have not been read, everything else has */
 };
 
 /*
  * Reads an AdmissionReview. The tree belongs to the arena. ERR_INVALID: the sentence says what is malformed, missing
- * or of the wrong version. ERR_NOMEM.
+ * or of the wrong version. ERR_LIMIT: nested too deep, or too large even without its objects. ERR_NOMEM.
  */
 int review_parse(struct arena *arena, struct str body, struct review_request *out, struct error *err);
 
@@ -39,7 +40,7 @@ struct review_audit {
 
 struct review_response {
 	bool allowed;
-	int code;           /* of a denial: 422 or 403 */
+	int code;           /* of a denial: 422, 403 or 503 */
 	struct str message; /* of a denial */
 	const struct review_cause *causes;
 	size_t cause_count;

@@ -10,6 +10,9 @@
 /* The rule name of a malformed annotation: always enforced, in both phases. */
 #define ANNOTATIONS "annotations"
 
+/* The rule name of an object that is not decided on, because that would cost too much. */
+#define LIMITS "limits"
+
 /* One call. */
 struct call {
 	struct arena *arena;
@@ -327,7 +330,7 @@ static void write_answer(struct call *c)
 	struct review_audit entries[4];
 	struct review_response response = {
 		.allowed = !c->denied,
-		.code = c->forbidden ? 403 : 422,
+		.code = c->forbidden ? 403 : d->budget.over == BUDGET_TIME ? 503 : 422,
 		.warnings = c->warnings,
 		.warning_count = c->warning_count,
 		.audit = entries,
@@ -382,6 +385,8 @@ static void decide_request(struct call *c)
 	struct decision *d = c->out;
 	d->skipped = why_skip(c);
 	if (d->skipped != NULL)
+		d->budget.over = BUDGET_KEPT; /* what was too large need not be known */
+	if (d->skipped != NULL || d->budget.over != BUDGET_KEPT)
 		return;
 	if (kind != NULL)
 		d->skipped = plan_workload(c, kind);
@@ -399,6 +404,7 @@ static void answer_failure(struct decision *d, int status, const char *reason, s
 	buf_free(&d->body);
 	*d = (struct decision){
 		.arena = d->arena,
+		.budget = d->budget,
 		.http_status = status,
 		.dry_run = d->dry_run,
 		.uid = d->uid,
@@ -413,22 +419,72 @@ static void answer_failure(struct decision *d, int status, const char *reason, s
 	review_write_status(&d->body, status, reason, message);
 }
 
+static struct str limit_message(const struct call *c)
+{
+	const struct budget *b = &c->out->budget;
+	if (b->over == BUDGET_TIME)
+		return STR("connhook could not decide within the time that the API server waits; expected to be asked at a "
+			   "quieter moment; apply again");
+	const char *advice = "make the object smaller: fewer or shorter entries in its lists and annotations";
+	if (b->over == BUDGET_MEMORY)
+		return arena_fmt(c->arena,
+				 "found an object that takes more than %zu MiB of memory to decide on; expected less; %s",
+				 b->memory_limit / MIB, advice);
+	return arena_fmt(c->arena, "found an object that takes more than %zu units of work to decide on; expected less; %s",
+			 b->work_limit, advice);
+}
+
+/* The budget is over: of what was found so far nothing is said. The answer is small, and is not paid for by it. */
+static void answer_over(struct call *c)
+{
+	struct decision *d = c->out;
+	*c = (struct call){
+		.arena = c->arena, .config = c->config, .phase = c->phase, .out = d, .request = c->request};
+	c->arena->budget = NULL;
+	c->arena->failed = false;
+	d->skipped = NULL;
+	d->advice = NULL;
+	d->advice_count = 0;
+	buf_free(&d->body);
+	struct violations found = {.arena = c->arena};
+	violation_add(&found, STR(""), STR(LIMITS), "%.*s", STR_ARG(limit_message(c)));
+	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found, NULL);
+	write_answer(c);
+}
+
+static void budget_begin(struct decision *d)
+{
+	if (d->budget.work_limit == 0)
+		d->budget.work_limit = LIMIT_WORK;
+	if (d->budget.memory_limit == 0)
+		d->budget.memory_limit = LIMIT_MEMORY;
+	d->arena.budget = &d->budget;
+}
+
 void decide(const struct config *config, enum phase phase, struct str body, struct decision *out)
 {
 	struct error err;
 	struct call c = {.arena = &out->arena, .config = config, .phase = phase, .out = out};
+	budget_begin(out);
 	buf_init(&out->body, LIMIT_RESPONSE);
 	int rc = review_parse(c.arena, body, &c.request, &err);
 	if (rc == 0) {
 		note_request(out, &c.request);
 		decide_request(&c);
-		write_answer(&c);
-		note_bindings(&c);
-	} else if (rc != ERR_NOMEM) {
-		answer_failure(out, 400, "BadRequest", error_str(&err));
+		if (out->budget.over == BUDGET_KEPT) {
+			write_answer(&c);
+			note_bindings(&c);
+		}
+		if (out->budget.over != BUDGET_KEPT)
+			answer_over(&c);
 	}
-	if (rc == ERR_NOMEM || c.arena->failed || out->body.error != 0)
+	c.arena->budget = NULL;
+	if (rc == ERR_NOMEM && out->budget.over != BUDGET_KEPT)
+		answer_failure(out, 503, "ServiceUnavailable", limit_message(&c));
+	else if (rc == ERR_NOMEM || c.arena->failed || out->body.error != 0)
 		answer_failure(out, 500, "InternalError", STR("out of memory"));
+	else if (rc != 0)
+		answer_failure(out, 400, "BadRequest", error_str(&err));
 }
 
 void decision_free(struct decision *d)

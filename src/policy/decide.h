@@ -6,6 +6,7 @@
 #define POLICY_DECIDE_H
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/buf.h"
 #include "policy/config.h"
 #include "policy/violation.h"
@@ -16,7 +17,7 @@ enum phase { PHASE_MUTATE, PHASE_VALIDATE };
 
 /* A violation or a problem, as logs, metrics and `review` need it. */
 struct finding {
-	const char *rule;   /* the rule's id; "annotations" for a malformed annotation */
+	const char *rule;   /* the rule's id; "annotations": a malformed one; "limits": a budget that is over */
 	enum rule_mode mode; /* enforce: it denies; warn: it warns (also when it was downgraded) */
 	bool audited;       /* it warns, and would deny without the configuration's `audit` */
 	struct str field;   /* field path as Kubernetes writes it: spec.template.spec.containers[0].env[1].name */
@@ -26,10 +27,14 @@ struct finding {
 /*
  * What came of one call. Strings live in `arena`, or in the configuration, which must outlive this. Start with {0};
  * decision_free when done.
+ *
+ * The caller may set limits and a deadline in `budget`; those that are 0 become LIMIT_WORK and LIMIT_MEMORY. Over one
+ * of them, which budget.over then tells, the answer is a denial that names it, and in the mutating phase a warning.
  */
 struct decision {
 	struct arena arena;
-	int http_status;    /* 200 with an AdmissionReview; 400 or 500 with a Kubernetes Status that says why */
+	struct budget budget;
+	int http_status;    /* 200 with an AdmissionReview; 400, 500 or 503 with a Kubernetes Status that says why */
 	struct buf body;    /* the answer, JSON */
 	bool allowed;
 	bool patched;
