@@ -22,7 +22,7 @@ static void write_claim_variables(const struct native *n)
 	native_member(n, "specs", "objects", "spec", "map");
 	native_member(n, "references", "specs", "writeConnectionSecretToRef", "map");
 	native_variable(n, "name", "has(object.metadata.name) ? object.metadata.name : \"\"");
-	native_variable(n, "namespace", "has(request.namespace) ? request.namespace : \"\"");
+	native_variable(n, "space", "has(request.namespace) ? request.namespace : \"\"");
 	native_variable(n, "secret", "variables.name + \"" CONNECTION_SUFFIX "\"");
 }
 
@@ -50,7 +50,7 @@ static void write_claim_validations(const struct native *n)
 	const char *because = "the claim's name and " CONNECTION_SUFFIX;
 	write_claim_field(n, "references", "name", "spec.writeConnectionSecretToRef.name", "secret", because);
 	write_claim_field(n, "specs", "connectionSecretName", "spec.connectionSecretName", "secret", because);
-	write_claim_field(n, "references", "namespace", "spec.writeConnectionSecretToRef.namespace", "namespace",
+	write_claim_field(n, "references", "namespace", "spec.writeConnectionSecretToRef.namespace", "space",
 			  "the claim's own namespace");
 	/* A name never changes. */
 	native_validation(n, STR("request.operation == \"UPDATE\" || !variables.name.endsWith(\"" CONNECTION_SUFFIX "\")"),

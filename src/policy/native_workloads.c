@@ -96,8 +96,8 @@ static void write_database_validations(const struct native *n)
 				       "\"<service>-db\" and bind it with the annotation %.*s/bindings: db",
 				    STR_ARG(prefix)),
 			  arena_fmt(a,
-				    "\"spec.databaseName: found \\\"\" + string(object.spec.databaseName) + \"\\\", which asks for an "
-				    "in-cluster database; expected the field to be left out: " INSTEAD "%.*s/bindings: db\"",
+				    "\"spec.databaseName: found \\\"\" + string(variables.specs[0].databaseName) + \"\\\", which asks "
+				    "for an in-cluster database; expected the field to be left out: " INSTEAD "%.*s/bindings: db\"",
 				    STR_ARG(prefix)));
 	native_validation(n, STR("size(variables.fresh) == 0"),
 			  arena_fmt(a, "image: found the image of a database server; expected none: databases are managed outside "
