@@ -58,7 +58,7 @@ help:
 	@echo 'make valgrind    unit tests, golden cases, a server and all commands under memcheck (5 minutes)'
 	@echo 'make coverage    lines and branches of src/ that the tests run, at least 95 and 85 %'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
-	@echo 'make e2e         scenarios against a real kube-apiserver (8 minutes the first time, then 3)'
+	@echo 'make e2e         scenarios against a real kube-apiserver (7 minutes more the first time); KUBERNETES=1.34.4'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make faults      clients and networks that fail: no answer to normal clients is lost or wrong'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
@@ -175,10 +175,12 @@ fuzz:
 
 fuzz-tools: $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%) $(B)/tests/support/decide_pipe $(B)/connhook
 
-# A real API server: built from Debian's source package once, then started as plain processes.
+# A real API server, built once, then started as a plain process: the version in tests/e2e/kubernetes/go.mod where
+# there is a Go that builds it, else Debian's. Another one: make e2e KUBERNETES=1.34.4
+export KUBERNETES
 e2e:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all $(B)/tests/support/decide_pipe
 	@$(PYTHON) tests/e2e/binaries.py
 	@$(PYTHON) tests/e2e/selftest.py
 	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
@@ -190,7 +192,7 @@ CHART_SUITES = $(addprefix tests/chart/,generate.py registration.py render.py sc
 	$(addprefix tests/monitoring/,metrics.py alerts.py dashboard.py) tests/cli/native.py
 chart:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all $(B)/tests/support/decide_pipe
 	@for suite in $(CHART_SUITES); do echo "$$suite"; $(PYTHON) $$suite $(B)/connhook || exit 1; done
 
 # Reviews over HTTPS from Go's client, which is the API server's. At length: make load LOAD_REVIEWS=1000000

@@ -3,7 +3,7 @@
     with Cluster() as cluster:
         cluster.kubectl("get", "namespaces")
 
-No controller and no scheduler runs: objects are stored, defaulted, validated and admitted, and that is all.
+Without `controllers` no controller runs: objects are stored, defaulted, validated and admitted, and that is all.
 Everything is ended and removed when the block is left: by return, exception, Ctrl-C, SIGTERM, or the death of the
 test process itself. After a failure the logs stay, and their folder is printed.
 """
@@ -44,6 +44,7 @@ USERS = {
     "tenant": ("tenant", ["tenants"]),
     "deployment-controller": ("system:serviceaccount:kube-system:deployment-controller",
                               ["system:serviceaccounts", "system:serviceaccounts:kube-system"]),
+    "controller-manager": ("system:kube-controller-manager", []),
 }
 
 # A tenant may do anything in namespaces but nothing with the cluster.
@@ -157,19 +158,22 @@ class Completed:
 
 
 class Cluster:
-    """One etcd and one kube-apiserver. `url`, `ca_file`, `client_ca_file` (of the certificate that the API
-    server shows to webhooks), `folder`, `programs` and `start_seconds` are for reading."""
+    """One etcd, one kube-apiserver, and a kube-controller-manager with these `controllers`, of which each has the
+    credentials of its own service account. `url`, `ca_file`, `client_ca_file` (of the certificate that the API
+    server shows to webhooks), `folder`, `programs`, `version` and `start_seconds` are for reading."""
 
-    def __init__(self, keep_logs=False):
+    def __init__(self, keep_logs=False, controllers=()):
         self.keep_logs = keep_logs      # set by a test run that failed, to have the logs
-        self.programs = binaries.find()
+        self.controllers = controllers  # their names, "*" for all that run by default
+        self.programs = binaries.find(binaries.CLUSTER)
         self.folder = self.url = self.ca_file = self.client_ca_file = self.audit_log = None
+        self.version = None             # (major, minor)
         self.start_seconds = 0.0
         self.processes = {}
         self._reaper = None
         self._old_handler = None
-        self._tokens = {user: secrets.token_hex(16) for user in USERS}
-        self._tls = None
+        self.tokens = {user: secrets.token_hex(16) for user in USERS}
+        self.tls = None
 
     # --- life
 
@@ -185,7 +189,8 @@ class Cluster:
             self.stop(failed=True)
             raise
         self.start_seconds = time.monotonic() - begin
-        print("cluster: kube-apiserver ready after %.1f s" % self.start_seconds, file=sys.stderr, flush=True)
+        print("cluster: kube-apiserver %d.%d ready after %.1f s" % (*self.version, self.start_seconds),
+              file=sys.stderr, flush=True)
         return self
 
     def __exit__(self, kind, value, trace):
@@ -271,7 +276,7 @@ class Cluster:
         self._make_client()
         self.ca_file = self.path("api.crt")
         self.audit_log = self.path("audit.log")
-        tokens = "".join('%s,%s,%s,"%s"\n' % (self._tokens[key], name, key, ",".join(groups))
+        tokens = "".join('%s,%s,%s,"%s"\n' % (self.tokens[key], name, key, ",".join(groups))
                          for key, (name, groups) in USERS.items())
         # The loopback address may not be an endpoint of the service "kubernetes": no endpoint reconciler.
         self.processes["kube-apiserver"] = start_process(
@@ -290,10 +295,12 @@ class Cluster:
             self.path("kube-apiserver.log"))
 
         self.url = "https://127.0.0.1:%d" % api
-        self._tls = ssl.create_default_context(cafile=self.ca_file)
+        self.tls = ssl.create_default_context(cafile=self.ca_file)
         for user in USERS:
             self._write_kubeconfig(user)
         wait_for(self._is_ready, START_SECONDS, "kube-apiserver is ready")
+        told = self.request("GET", "/version", expect=200)[1]
+        self.version = int(told["major"]), int(told["minor"].rstrip("+"))
         for resource, body in (("clusterroles", TENANT_ROLE), ("clusterrolebindings", TENANT_RBAC)):
             self.request("POST", "/apis/rbac.authorization.k8s.io/v1/" + resource, body, expect=201)
         for name in ("default", "kube-system"):
@@ -303,6 +310,20 @@ class Cluster:
         # RBAC reads through caches of its own, which a request just made may be ahead of.
         wait_for(lambda: self.request("GET", "/api/v1/namespaces/default/secrets", user="tenant",
                                       expect=(200, 403))[0] == 200, START_SECONDS, "the tenant has its rights")
+        if self.controllers:
+            self.start_controllers()
+
+    def start_controllers(self):
+        program = self.programs.get("kube-controller-manager")
+        if not program:
+            raise ClusterError("there is no kube-controller-manager beside this kube-apiserver")
+        port = free_ports(1)[0]
+        self.processes["kube-controller-manager"] = start_process(
+            [program, "--kubeconfig=" + self.path("kubeconfig-controller-manager"),
+             "--controllers=" + ",".join(self.controllers), "--use-service-account-credentials=true",
+             "--service-account-private-key-file=" + self.path("sa.key"), "--root-ca-file=" + self.ca_file,
+             "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=%d" % port,
+             "--cert-dir=" + self.path("certs-controllers")], self.path("kube-controller-manager.log"))
 
     def _is_ready(self):
         for name, process in self.processes.items():
@@ -318,7 +339,7 @@ class Cluster:
         self._write("kubeconfig-" + user, yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "e2e",
             "clusters": [{"name": "e2e", "cluster": {"server": self.url, "certificate-authority": self.ca_file}}],
-            "users": [{"name": user, "user": {"token": self._tokens[user]}}],
+            "users": [{"name": user, "user": {"token": self.tokens[user]}}],
             "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}]}))
 
     # --- clients
@@ -363,11 +384,11 @@ class Cluster:
     def request(self, method, path, body=None, user="admin", content_type="application/json", expect=None):
         """One raw request. Returns (status, JSON or text, headers). `expect`: the allowed status(es)."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": "Bearer " + self._tokens[user], "Content-Type": content_type,
+        headers = {"Authorization": "Bearer " + self.tokens[user], "Content-Type": content_type,
                    "User-Agent": "connhook-e2e"}
         message = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(message, timeout=HTTP_SECONDS, context=self._tls) as answer:
+            with urllib.request.urlopen(message, timeout=HTTP_SECONDS, context=self.tls) as answer:
                 status, text, answer_headers = answer.status, answer.read().decode(), answer.headers
         except urllib.error.HTTPError as answer:
             status, text, answer_headers = answer.code, answer.read().decode(), answer.headers

@@ -25,7 +25,7 @@ import yaml
 
 import binaries
 from cluster import CLIENT_NAME, Cluster, ClusterError, read_tail, to_yaml, wait_for
-from webhook import PROBE_MUTATE, Connhook, OtherWebhook, sum_metric
+from webhook import MIRROR, PROBE_MUTATE, Connhook, Webhook, mirror_and_mesh, sum_metric
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, "fixtures")
@@ -73,7 +73,8 @@ def workload(kind="Deployment", name="shop", bindings="db,jwt", migrate="npm run
         metadata["annotations"] = notes
     if kind in ("Job", "CronJob"):
         template["spec"]["restartPolicy"] = "Never"
-    versions = {"Job": "batch/v1", "CronJob": "batch/v1beta1", "Rollout": "argoproj.io/v1alpha1"}
+    batch = "batch/v1" if CLUSTER.version >= (1, 21) else "batch/v1beta1"
+    versions = {"Job": "batch/v1", "CronJob": batch, "Rollout": "argoproj.io/v1alpha1"}
     spec = {
         "Deployment": {"replicas": 1, "selector": selector, "template": template},
         "ReplicaSet": {"replicas": 1, "selector": selector, "template": template},
@@ -666,7 +667,7 @@ class Scenarios(Base):
     # --- 13: another webhook
 
     def other_webhook(self, configuration):
-        other = OtherWebhook(CLUSTER, configuration)
+        other = Webhook(CLUSTER, configuration, mirror_and_mesh)
         self.addCleanup(other.close)
         other.register()
         labels = {"e2e/other": "true"}
@@ -674,7 +675,7 @@ class Scenarios(Base):
             with self.subTest(name):
                 self.apply(workload(labels=labels, image=image))
                 thing = self.get()
-                self.assert_injected(thing, image=other.MIRROR + image)
+                self.assert_injected(thing, image=MIRROR + image)
                 self.assertEqual([each["name"] for each in pod_of(thing)["containers"]], ["istio-proxy", "shop"])
                 self.assertNotIn("envFrom", container_of(thing, "istio-proxy"))
         before = self.get()

