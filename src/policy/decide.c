@@ -28,6 +28,7 @@ struct call {
 	size_t finding_count, finding_capacity;
 	struct str *warnings;
 	size_t warning_count, warning_capacity, warning_bytes, warnings_dropped;
+	size_t untold; /* faults that deny and are only counted */
 	bool denied, forbidden;
 };
 
@@ -106,19 +107,37 @@ static void add_finding(struct call *c, const char *rule, enum rule_mode mode, b
 			       v->field.n > 0 ? ": " : "", STR_ARG(v->message)));
 }
 
-/* Takes over what a rule has found; what the old object had already only warns. */
+/* Takes over what was found; what the old object had already only warns. */
 static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden,
-		   const struct violations *found, const struct violations *old)
+		   const struct violations *found)
 {
-	const struct str *before = old != NULL && found->count > 0 ? violation_identities(old) : NULL;
 	for (size_t i = 0; i < found->count; i++) {
-		bool known = before != NULL && violation_known(before, old->count, found->items[i].identity);
-		bool audited = mode == MODE_ENFORCE && !known && c->config->audit;
-		enum rule_mode as = known || audited ? MODE_WARN : mode;
-		add_finding(c, rule, as, audited, &found->items[i]);
+		const struct violation *v = &found->items[i];
+		bool audited = mode == MODE_ENFORCE && !v->known && c->config->audit;
+		enum rule_mode as = v->known || audited ? MODE_WARN : mode;
 		c->denied = c->denied || as == MODE_ENFORCE;
 		c->forbidden = c->forbidden || (as == MODE_ENFORCE && forbidden);
+		if (v->message.p != NULL)
+			add_finding(c, rule, as, audited, v);
+		else if (as == MODE_ENFORCE)
+			c->untold++;
+		else
+			c->warnings_dropped++;
 	}
+}
+
+/* The same list, with those marked that the old object had. */
+static struct violations compared(struct call *c, const struct violations *found, const struct violations *old)
+{
+	struct violations result = {.arena = c->arena};
+	struct violations_before before;
+	if (old != NULL && found->count > 0) {
+		violations_before(old, &before);
+		result.before = &before;
+	}
+	violations_add(&result, found, "");
+	result.before = NULL;
+	return result;
 }
 
 /* ---- rules ---- */
@@ -129,9 +148,12 @@ static struct str object_name(const struct json *object)
 	return name.p ? name : STR("");
 }
 
-static void check_object(struct call *c, enum rule_id id, const struct json *object, const struct workload *workload,
-			 const struct plan *plan, struct violations *found)
+/* Looks at one object. `before`: what the old one had, or NULL. */
+static struct violations check_object(struct call *c, enum rule_id id, const struct json *object,
+				      const struct workload *workload, const struct plan *plan,
+				      struct violations_before *before)
 {
+	struct violations found = {.arena = c->arena, .before = before};
 	struct rule_context context = {
 		.arena = c->arena,
 		.config = c->config,
@@ -142,8 +164,14 @@ static void check_object(struct call *c, enum rule_id id, const struct json *obj
 		.workload = workload,
 		.plan = plan,
 	};
-	*found = (struct violations){.arena = c->arena};
-	rules[id]->check(&context, found);
+	rules[id]->check(&context, &found);
+	return found;
+}
+
+static struct violations check_new(struct call *c, enum rule_id id, struct violations_before *before)
+{
+	return check_object(c, id, c->request.object, c->is_workload ? &c->workload : NULL,
+			    c->has_plan ? &c->plan : NULL, before);
 }
 
 /* The plan of the old object, made when a violation must be compared with it. */
@@ -160,36 +188,50 @@ static void run_rule(struct call *c, enum rule_id id)
 {
 	const struct rule_config *config = &c->config->rules[id];
 	enum rule_mode mode = config->mode;
-	struct violations found, old;
 	if (mode == MODE_OFF || rule_exempts(config, &c->request) || (c->phase == PHASE_MUTATE && !rules[id]->mutating))
 		return;
 	/* Two replicas with two configurations, while a new one rolls out: the other's work is not a fault. */
 	if (id == RULE_INJECTION_COMPLETE && c->has_plan && c->plan.other_config)
 		mode = MODE_WARN;
-	check_object(c, id, c->request.object, c->is_workload ? &c->workload : NULL, c->has_plan ? &c->plan : NULL, &found);
-	bool compare = found.count > 0 && c->request.old_object != NULL;
-	if (compare)
-		check_object(c, id, c->request.old_object, c->has_old_workload ? &c->old_workload : NULL, old_plan(c), &old);
-	report(c, rules[id]->id, mode, rules[id]->forbidden, &found, compare ? &old : NULL);
+	struct violations found = check_new(c, id, NULL);
+	if (found.count > 0 && c->request.old_object != NULL) {
+		/* Again, now that it is known what was there before: what is new is what has to be told. */
+		struct violations_before before;
+		struct violations old = check_object(c, id, c->request.old_object,
+						     c->has_old_workload ? &c->old_workload : NULL, old_plan(c), NULL);
+		violations_before(&old, &before);
+		found = check_new(c, id, &before);
+	}
+	report(c, rules[id]->id, mode, rules[id]->forbidden, &found);
 }
 
 /* ---- workloads ---- */
 
+static void add_fault(struct violations *found, const struct workload_fault *fault)
+{
+	struct str field = arena_str(found->arena, str_of(fault->field));
+	const char *kind = json_kind_name(fault->found);
+	violation_add(found, field, arena_fmt(found->arena, "shape:%.*s:%s", STR_ARG(field), kind),
+		      "found %s; expected %s, without which connhook cannot read the workload", kind,
+		      json_kind_name(fault->wanted));
+}
+
 /* Opens the workload and its old self. A shape that Kubernetes refuses is a violation of the object. */
 static void open_workload(struct call *c, const struct workload_kind *kind)
 {
-	struct workload_fault fault;
+	struct workload_fault fault, old_fault;
 	bool update = c->request.old_object != NULL;
 	if (update)
-		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &fault);
+		c->has_old_workload = workload_open(kind, c->request.old_object, &c->old_workload, &old_fault);
 	c->is_workload = workload_open(kind, c->request.object, &c->workload, &fault);
 	if (c->is_workload)
 		return;
-	struct violations found = {.arena = c->arena};
-	violation_add(&found, arena_str(c->arena, str_of(fault.field)), STR("shape"),
-		      "found %s; expected %s, without which connhook cannot read the workload", json_kind_name(fault.found),
-		      json_kind_name(fault.wanted));
-	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, update && !c->has_old_workload ? &found : NULL);
+	struct violations found = {.arena = c->arena}, old = {.arena = c->arena};
+	add_fault(&found, &fault);
+	if (update && !c->has_old_workload)
+		add_fault(&old, &old_fault);
+	found = compared(c, &found, &old);
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found);
 }
 
 /*
@@ -216,7 +258,8 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 		  &c->plan);
 	c->has_plan = true;
 	const struct plan *old = c->plan.problems.count > 0 ? old_plan(c) : NULL;
-	report(c, ANNOTATIONS, MODE_ENFORCE, false, &c->plan.problems, old ? &old->problems : NULL);
+	struct violations problems = compared(c, &c->plan.problems, old ? &old->problems : NULL);
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &problems);
 	if (c->plan.problems.count > 0 || c->plan.skipped != NULL)
 		return c->plan.problems.count > 0 ? NULL : c->plan.skipped;
 	if (is_unchanged(c)) {
@@ -244,7 +287,7 @@ static struct str denial_message(struct call *c)
 	buf_fmt(&text, "%.*s%s%.*s%s%.*s", STR_ARG(str_utf8_cut(d->kind, LIMIT_QUOTE)), namespaced || named ? " " : "",
 		STR_ARG(str_utf8_cut(d->namespace, LIMIT_QUOTE)), namespaced && named ? "/" : "",
 		STR_ARG(str_utf8_cut(d->name, LIMIT_QUOTE_NAME)));
-	size_t count = 0, number = 0;
+	size_t count = c->untold, number = 0;
 	for (size_t i = 0; i < c->finding_count; i++)
 		count += c->findings[i].mode == MODE_ENFORCE;
 	if (count > 1)
@@ -253,10 +296,8 @@ static struct str denial_message(struct call *c)
 		const struct finding *f = &c->findings[i];
 		if (f->mode != MODE_ENFORCE)
 			continue;
-		if (text.n > LIMIT_MESSAGE) {
-			buf_fmt(&text, "; and %zu more", count - number);
+		if (text.n > LIMIT_MESSAGE)
 			break;
-		}
 		number++;
 		if (count > 1)
 			buf_fmt(&text, "%s (%zu) ", number == 1 ? ":" : ";", number);
@@ -264,6 +305,8 @@ static struct str denial_message(struct call *c)
 			buf_addz(&text, ": ");
 		buf_fmt(&text, "%.*s%s%.*s [%s]", STR_ARG(f->field), f->field.n > 0 ? ": " : "", STR_ARG(f->message), f->rule);
 	}
+	if (number < count)
+		buf_fmt(&text, "; and %zu more", count - number);
 	return text_shown(c->arena, buf_move(&text, c->arena));
 }
 
@@ -448,7 +491,7 @@ static void answer_over(struct call *c)
 	buf_free(&d->body);
 	struct violations found = {.arena = c->arena};
 	violation_add(&found, STR(""), STR(LIMITS), "%.*s", STR_ARG(limit_message(c)));
-	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found, NULL);
+	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found);
 	write_answer(c);
 }
 

@@ -1,5 +1,7 @@
 #include "policy/rule.h"
 
+#include "base/limits.h"
+
 #define INTEGER_DIGITS_MAX 9 /* any of them fits into an int */
 
 const struct rule *const rules[RULE_COUNT] = {
@@ -48,6 +50,26 @@ bool rule_kind_matches(const struct rule_config *rule, const struct review_reque
 	return false;
 }
 
+struct str rule_identity(const struct rule_context *context, struct str place, const struct json *value)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_RESPONSE);
+	buf_add(&text, place);
+	buf_addc(&text, '=');
+	json_write(&text, value);
+	return buf_move(&text, context->arena);
+}
+
+struct str rule_place(const struct rule_context *context, struct str field)
+{
+	char *text = arena_alloc(context->arena, field.n + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < field.n && text != NULL; i++)
+		if (field.p[i] < '0' || field.p[i] > '9' || n == 0 || text[n - 1] != '[')
+			text[n++] = field.p[i];
+	return (struct str){text, n};
+}
+
 static const struct json *of_kind(const struct rule_context *context, const struct json *v, enum json_kind wanted,
 				  struct str field, struct violations *found)
 {
@@ -55,7 +77,7 @@ static const struct json *of_kind(const struct rule_context *context, const stru
 	if (kind == wanted)
 		return v;
 	if (kind != JSON_ABSENT && kind != JSON_NULL)
-		violation_add(found, field, arena_fmt(context->arena, "kind:%.*s", STR_ARG(field)),
+		violation_add(found, field, rule_identity(context, rule_place(context, field), v),
 			      "found %s; expected %s, as its API has it; write one", json_kind_name(kind), json_kind_name(wanted));
 	return NULL;
 }

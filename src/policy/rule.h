@@ -75,6 +75,12 @@ const struct json *rule_part(const struct rule_context *context, const struct js
 const struct json *rule_element(const struct rule_context *context, const struct json *element, struct str field,
 				struct violations *found);
 
+/* The identity of a fault: the place, by names and not by indexes, and the value there as JSON. */
+struct str rule_identity(const struct rule_context *context, struct str place, const struct json *value);
+
+/* A field path without its indexes: where an element stands that has no name to be known by. */
+struct str rule_place(const struct rule_context *context, struct str field);
+
 /* Reads a decimal integer of at most 9 digits, with or without a sign. False for anything else. */
 bool rule_integer(struct str text, int *out);
 

@@ -21,7 +21,7 @@ static void check_field(const struct rule_context *context, const struct json *v
 {
 	if (json_kind(value) == JSON_ABSENT || json_kind(value) == JSON_NULL || str_eq(json_string(value), wanted))
 		return;
-	violation_add(found, str_of(field), arena_fmt(context->arena, "%s:%.*s", field, STR_ARG(json_string(value))),
+	violation_add(found, str_of(field), rule_identity(context, str_of(field), value),
 		      "found %s; expected %s, %s; write that, or leave the field out", json_quote(value).text,
 		      text_quote_name(wanted).text, because);
 }

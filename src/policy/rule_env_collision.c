@@ -3,12 +3,8 @@
 
 static void check(const struct rule_context *context, struct violations *found)
 {
-	if (context->plan == NULL)
-		return;
-	const struct violations *collisions = &context->plan->collisions;
-	for (size_t i = 0; i < collisions->count; i++)
-		violation_add(found, collisions->items[i].field, collisions->items[i].identity, "%.*s",
-			      STR_ARG(collisions->items[i].message));
+	if (context->plan != NULL)
+		violations_add(found, &context->plan->collisions, "");
 }
 
 const struct rule rule_env_collision = {

@@ -152,13 +152,14 @@ static struct str expected_path(const struct rule_context *context, bool find)
 
 /* ---- violations ---- */
 
-/* Reports a path that the source may not use. */
-static void check_path(const struct source *s, struct str path, struct str field, bool find)
+/* Reports a path that the source may not use. `entry` is the name that the element has beside its index. */
+static void check_path(const struct source *s, struct str path, struct str entry, struct str field, bool find)
 {
 	const struct names *lists = s->context->rule->lists;
 	struct quote shown = text_quote_name(path), name = text_quote_name(s->name);
 	struct str expected = find ? s->expected_find : s->expected;
-	struct str identity = arena_fmt(s->context->arena, "path:%.*s", STR_ARG(path));
+	struct str identity = arena_fmt(s->context->arena, "%.*s:%.*s:%.*s", STR_ARG(rule_place(s->context, field)),
+					STR_ARG(entry), STR_ARG(path));
 	const char *verb = s->kind->push ? "write" : "read";
 	if (find && path.n > 1 && path.p[path.n - 1] == '/')
 		path.n--;
@@ -217,23 +218,12 @@ static const struct json *part(const struct source *s, const struct json *parent
 }
 
 /* The text at `key` of `parent`, if there is one. */
-static void check_key(const struct source *s, const struct json *parent, const char *key, struct str field)
+static void check_key(const struct source *s, const struct json *parent, const char *key, struct str entry,
+		      struct str field)
 {
 	const struct json *path = part(s, parent, key, JSON_STRING, &field);
 	if (path != NULL)
-		check_path(s, json_string(path), field, false);
-}
-
-static struct str text_of(struct arena *arena, const struct json *value)
-{
-	struct buf text;
-	buf_init(&text, LIMIT_RESPONSE);
-	json_write(&text, value);
-	struct str result = arena_str(arena, buf_str(&text));
-	if (result.p == NULL)
-		arena->failed = true;
-	buf_free(&text);
-	return result;
+		check_path(s, json_string(path), entry, field, false);
 }
 
 static void check_find(const struct source *s, const struct json *parent, struct str field)
@@ -243,9 +233,9 @@ static void check_find(const struct source *s, const struct json *parent, struct
 		return;
 	const struct json *path = part(s, find, "path", JSON_STRING, &field);
 	if (path != NULL && !json_is_empty(path))
-		check_path(s, json_string(path), field, true);
+		check_path(s, json_string(path), STR(""), field, true);
 	else if (json_is_empty(json_getz(find, "path")))
-		violation_add(s->found, field, text_of(s->context->arena, find),
+		violation_add(s->found, field, rule_identity(s->context, rule_place(s->context, field), find),
 			      "found none, so that find reads the secrets of all services; expected \"%.*s\", where %s is "
 			      "<service> or begins with <service>-; add it",
 			      STR_ARG(s->expected_find), text_quote_name(s->name).text);
@@ -255,8 +245,8 @@ static void check_find(const struct source *s, const struct json *parent, struct
 static void check_from(const struct source *s, const struct json *element, struct str field)
 {
 	struct str extract_field = field;
-	check_key(s, element, "key", field); /* v1alpha1 */
-	check_key(s, part(s, element, "extract", JSON_OBJECT, &extract_field), "key", extract_field);
+	check_key(s, element, "key", STR(""), field); /* v1alpha1 */
+	check_key(s, part(s, element, "extract", JSON_OBJECT, &extract_field), "key", STR(""), extract_field);
 	check_find(s, element, field);
 }
 
@@ -266,13 +256,14 @@ static void check_data(const struct source *s, const struct json *element, struc
 	const struct json *at = element;
 	if (s->kind->push)
 		at = part(s, at, "match", JSON_OBJECT, &field);
+	struct str entry = json_string(json_getz(at, "secretKey"));
 	at = part(s, at, "remoteRef", JSON_OBJECT, &field);
-	check_key(s, at, s->kind->push ? "remoteKey" : "key", field);
+	check_key(s, at, s->kind->push ? "remoteKey" : "key", entry, field);
 }
 
 static void check_to(const struct source *s, const struct json *element, struct str field)
 {
-	violation_add(s->found, field, text_of(s->context->arena, element),
+	violation_add(s->found, field, rule_identity(s->context, rule_place(s->context, field), element),
 		      "found dataTo, which makes its paths from the keys of the Secret; expected paths that can be read "
 		      "here; list them: data[].match.remoteRef.remoteKey: \"%.*s\"",
 		      STR_ARG(s->expected));

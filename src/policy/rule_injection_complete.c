@@ -9,11 +9,8 @@ static void check(const struct rule_context *context, struct violations *found)
 {
 	if (context->plan == NULL || context->plan->problems.count > 0)
 		return; /* a workload with a problem is denied for that, and was not injected */
-	const struct violations *missing = &context->plan->missing;
-	for (size_t i = 0; i < missing->count; i++)
-		violation_add(found, missing->items[i].field, missing->items[i].identity,
-			      "%.*s; the mutating webhook was skipped or its work undone: apply again",
-			      STR_ARG(missing->items[i].message));
+	violations_add(found, &context->plan->missing,
+		       "; the mutating webhook was skipped or its work undone: apply again");
 }
 
 const struct rule rule_injection_complete = {

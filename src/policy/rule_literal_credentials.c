@@ -147,10 +147,9 @@ static const char *hint(struct str value)
 	return value.n > 0 ? " (Kubernetes replaces $(VAR), not ${VAR})" : "";
 }
 
-static void report(const struct rule_context *context, enum fault fault, struct str field, struct str name,
-		   struct str value, struct violations *found)
+static void report(const struct rule_context *context, enum fault fault, struct str field, struct str identity,
+		   struct str name, struct str value, struct violations *found)
 {
-	struct str identity = arena_fmt(context->arena, "env:%.*s:%.*s", STR_ARG(name), STR_ARG(value));
 	struct str shown = str_utf8_cut(name, LIMIT_QUOTE), prefix = context->config->annotation_prefix;
 	if (fault == FAULT_URL)
 		violation_add(found, field, identity,
@@ -184,6 +183,8 @@ static void check_containers(const struct rule_context *context, const struct js
 				report(context, fault,
 				       arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value",
 						 context->workload->kind->template_field, key, index, at),
+				       arena_fmt(context->arena, "%s:%.*s:env:%.*s:%.*s", key, STR_ARG(container_name(c)),
+						 STR_ARG(name), STR_ARG(value)),
 				       name, value, found);
 		}
 	}

@@ -135,7 +135,7 @@ static void check_containers(const struct rule_context *context, const struct js
 		violation_add(found,
 			      arena_fmt(context->arena, "%s.spec.%s[%zu].image", context->workload->kind->template_field, name,
 					index),
-			      arena_fmt(context->arena, "image:%.*s:%.*s", STR_ARG(container_name(c)), STR_ARG(image.repository)),
+			      arena_fmt(context->arena, "%s:%.*s:image:%.*s", name, STR_ARG(container_name(c)), STR_ARG(reference)),
 			      "found image %s, a database server; expected none: " INSTEAD "%.*s/bindings: db",
 			      text_quote_name(reference).text, STR_ARG(context->config->annotation_prefix));
 	}
@@ -153,7 +153,8 @@ static void check(const struct rule_context *context, struct violations *found)
 	const struct json *database = json_path(context->object, "spec", "databaseName", NULL);
 	if (str_eqz(request->group, PLATFORM_GROUP) && str_eqz(request->kind, WEB_SERVICE) &&
 	    !json_is_empty(database))
-		violation_add(found, STR("spec.databaseName"), STR("databaseName"),
+		violation_add(found, STR("spec.databaseName"),
+			      rule_identity(context, STR("spec.databaseName"), database),
 			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD
 			      "%.*s/bindings: db",
 			      json_quote(database).text, STR_ARG(prefix));

@@ -6,15 +6,25 @@
 
 struct violation {
 	struct str field;    /* field path as Kubernetes writes it */
-	struct str message;  /* found, expected, what to do */
-	struct str identity; /* what was found, apart from where: two violations of one identity are the same fault */
+	struct str message;  /* found, expected, what to do; absent for one of those that are only counted */
+	struct str identity; /* where, by names and not by indexes, and the value: the same fault has the same identity */
+	bool known;          /* the old object had it */
 };
 
-/* Start with {.arena = ...}. A failed allocation stays in the arena. */
+/* What the old object had, each as often as it had it. */
+struct violations_before {
+	struct str *identities; /* in the order of str_cmp, none twice */
+	size_t *left;           /* how many of each have not been met again */
+	size_t count;
+};
+
+/* Start with {.arena = ...}, and `before` to tell old from new. A failed allocation stays in the arena. */
 struct violations {
 	struct arena *arena;
+	struct violations_before *before; /* NULL: nothing is known */
 	struct violation *items;
 	size_t count, capacity;
+	size_t told[2]; /* of those that are new, and known: how many have a message */
 };
 
 /*
@@ -23,14 +33,17 @@ struct violations {
  */
 bool violations_full(const struct violations *v);
 
-/* Adds one; the message in printf form. `field` and `identity` must live as long as the arena. */
+/*
+ * Adds one; the message in printf form. Behind LIMIT_VIOLATIONS new ones, and as many known ones, it is only counted.
+ * `field` and `identity` must live as long as the arena.
+ */
 void violation_add(struct violations *v, struct str field, struct str identity, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The identities of the list, v->count of them, in the order of str_cmp; in its arena. NULL when memory is out. */
-const struct str *violation_identities(const struct violations *v);
+/* Adds all of another list, each with `suffix` behind its message. */
+void violations_add(struct violations *v, const struct violations *others, const char *suffix);
 
-/* Is the identity one of them? An object can hold many faults, so this is a binary search. */
-bool violation_known(const struct str *identities, size_t count, struct str identity);
+/* Fills *out from the list, in its arena. */
+void violations_before(const struct violations *v, struct violations_before *out);
 
 #endif
