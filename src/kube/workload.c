@@ -6,14 +6,17 @@
 #define TEMPLATE "/spec/template", "spec.template", NULL
 
 const struct workload_kind workload_kinds[] = {
-	{"apps", "Deployment", "deployments", {"v1"}, TEMPLATE, false},
-	{"apps", "StatefulSet", "statefulsets", {"v1"}, TEMPLATE, false},
-	{"apps", "DaemonSet", "daemonsets", {"v1"}, TEMPLATE, false},
-	{"apps", "ReplicaSet", "replicasets", {"v1"}, TEMPLATE, false},
-	{"batch", "Job", "jobs", {"v1"}, TEMPLATE, true},
+	{"apps", "Deployment", "deployments", {"v1"}, TEMPLATE, false, false},
+	{"apps", "StatefulSet", "statefulsets", {"v1"}, TEMPLATE, false, false},
+	{"apps", "DaemonSet", "daemonsets", {"v1"}, TEMPLATE, false, false},
+	{"apps", "ReplicaSet", "replicasets", {"v1"}, TEMPLATE, false, false},
+	{"batch", "Job", "jobs", {"v1"}, TEMPLATE, true, false},
 	{"batch", "CronJob", "cronjobs", {"v1", "v1beta1"}, "/spec/jobTemplate/spec/template",
-	 "spec.jobTemplate.spec.template", "spec.jobTemplate", false},
-	{"argoproj.io", "Rollout", "rollouts", {"v1alpha1"}, TEMPLATE, false},
+	 "spec.jobTemplate.spec.template", "spec.jobTemplate", false, false},
+	{"argoproj.io", "Rollout", "rollouts", {"v1alpha1"}, TEMPLATE, false, false},
+	/* KEDA makes Jobs of it, under its own name: what it may be asked for is judged here. */
+	{"keda.sh", "ScaledJob", "scaledjobs", {"v1alpha1"}, "/spec/jobTargetRef/template", "spec.jobTargetRef.template",
+	 NULL, false, true},
 };
 
 const size_t workload_kind_count = sizeof workload_kinds / sizeof workload_kinds[0];

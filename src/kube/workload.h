@@ -14,6 +14,7 @@ struct workload_kind {
 	const char *template_field;     /* the same as Kubernetes writes field paths */
 	const char *job_template_field; /* CronJob: the metadata between; else NULL */
 	bool template_is_immutable;     /* on UPDATE */
+	bool only_judged;               /* nothing is injected */
 };
 
 /* All kinds, and how many. */

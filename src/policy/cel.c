@@ -1,5 +1,7 @@
 #include "policy/cel.h"
 
+#include "kube/owner.h"
+
 #include <string.h>
 
 /* JSON's form of a string is one of CEL's. */
@@ -97,16 +99,53 @@ void cel_no_group(struct json_writer *w, const char *name, const struct names *g
 	cel_built_condition(w, name, &text);
 }
 
-void cel_conditions(struct json_writer *w, const struct config *config)
+/* Who asks, and where: in no condition stands what an object says of itself. */
+static void write_exempt(struct json_writer *w, const struct config *config)
 {
-	cel_condition(w, "not-deleting", "!has(object.metadata.deletionTimestamp)");
-	cel_condition(w, "not-owned",
-		      "!(request.kind.kind == \"ReplicaSet\" && has(object.metadata.ownerReferences)) && "
-		      "!(request.kind.kind == \"Job\" && has(object.metadata.ownerReferences) && "
-		      "object.metadata.ownerReferences.exists(o, o.kind == \"CronJob\"))");
+	const struct names controllers = {owner_controllers, owner_controller_count};
+	cel_none_of(w, "not-controller", "", "request.userInfo.username", &controllers);
 	/* What lives in no namespace has none in its request. */
 	cel_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",
 		    &config->exempt_namespaces);
 	cel_none_of(w, "not-exempt-user", "", "request.userInfo.username", &config->exempt_users);
 	cel_no_group(w, "not-exempt-group", &config->exempt_groups);
+}
+
+/* The member is absent from both objects, or the same in both. */
+#define SAME(member)                                                                                                   \
+	"(has(object." member ") ? has(oldObject." member ") && object." member " == oldObject." member " : "         \
+	"!has(oldObject." member "))"
+
+void cel_judged(struct json_writer *w, const struct config *config)
+{
+	/* Finalizers leave also while connhook is down. CREATE has no old object. */
+	cel_condition(w, "not-deleting",
+		      "!(request.operation == \"UPDATE\" && has(object.metadata.deletionTimestamp) && " SAME("spec") " && "
+		      SAME("data") ")");
+	write_exempt(w, config);
+}
+
+/* No controller of the kinds in kube/owner.c. */
+static void write_not_owned(struct json_writer *w)
+{
+	struct buf text;
+	buf_init(&text, w->out->limit);
+	buf_addz(&text, "!has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(o, "
+			"has(o.controller) && o.controller == true && (");
+	for (size_t i = 0; i < owner_kind_count; i++) {
+		const struct owner_kind *row = &owner_kinds[i];
+		buf_fmt(&text,
+			"%s(request.kind.group == \"%s\" && request.kind.kind == \"%s\" && "
+			"o.apiVersion.startsWith(\"%s/\") && o.kind == \"%s\")",
+			i > 0 ? " || " : "", row->group, row->kind, row->owner_group, row->owner_kind);
+	}
+	buf_addz(&text, "))");
+	cel_built_condition(w, "not-owned", &text);
+}
+
+void cel_injected(struct json_writer *w, const struct config *config)
+{
+	cel_condition(w, "not-deleting", "!has(object.metadata.deletionTimestamp)");
+	write_not_owned(w);
+	write_exempt(w, config);
 }

@@ -34,7 +34,11 @@ void cel_no_group(struct json_writer *w, const char *name, const struct names *g
 void cel_none_of(struct json_writer *w, const char *name, const char *unless, const char *subject,
 		 const struct names *globs);
 
-/* The conditions that hold for all that connhook judges: not being deleted, not another's work, not exempt. */
-void cel_conditions(struct json_writer *w, const struct config *config);
+/*
+ * The conditions that hold for all that connhook judges, and more for what it injects into: as skip.h has them, a
+ * controller's work and what is being deleted apart.
+ */
+void cel_judged(struct json_writer *w, const struct config *config);
+void cel_injected(struct json_writer *w, const struct config *config);
 
 #endif

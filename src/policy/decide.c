@@ -6,9 +6,13 @@
 #include "policy/annotations.h"
 #include "policy/plan.h"
 #include "policy/rule.h"
+#include "policy/skip.h"
 
 /* The rule name of a malformed annotation: always enforced, in both phases. */
 #define ANNOTATIONS "annotations"
+
+/* Why nothing is injected where nothing ever is. */
+#define NOT_A_WORKLOAD "not-a-workload"
 
 /* The rule name of an object that is not decided on, because that would cost too much. */
 #define LIMITS "limits"
@@ -31,42 +35,6 @@ struct call {
 	size_t untold; /* faults that deny and are only counted */
 	bool denied, forbidden;
 };
-
-/* ---- skipping ---- */
-
-static bool has_owner(const struct json *metadata, const char *kind)
-{
-	for (const struct json *o = json_first(json_getz(metadata, "ownerReferences")); o != NULL; o = json_next(o))
-		if (kind == NULL || str_eqz(json_string(json_getz(o, "kind")), kind))
-			return true;
-	return false;
-}
-
-/* Reasons that hold for every object, in both phases. */
-static const char *why_skip(const struct call *c)
-{
-	const struct review_request *r = &c->request;
-	const struct json *metadata = json_getz(r->object, "metadata");
-	if (str_eqz(r->operation, "DELETE"))
-		return "delete";
-	if (str_eqz(r->operation, "CONNECT"))
-		return "connect";
-	if (r->sub_resource.n > 0)
-		return "subresource";
-	if (!json_is_empty(json_getz(metadata, "deletionTimestamp")))
-		return "deleting";
-	if (names_match(&c->config->exempt_namespaces, r->namespace))
-		return "exempt-namespace";
-	if (names_match(&c->config->exempt_users, r->user))
-		return "exempt-user";
-	if (names_match_any(&c->config->exempt_groups, r->groups))
-		return "exempt-group";
-	/* The template came from another workload, which was reviewed. */
-	if ((str_eqz(r->kind, "ReplicaSet") && has_owner(metadata, NULL)) ||
-	    (str_eqz(r->kind, "Job") && has_owner(metadata, "CronJob")))
-		return "owned";
-	return NULL;
-}
 
 /* ---- findings ---- */
 
@@ -252,6 +220,9 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	open_workload(c, kind);
 	if (!c->is_workload)
 		return NULL;
+	const char *why = kind->only_judged ? NOT_A_WORKLOAD : skip_injection(&c->request);
+	if (why != NULL)
+		return why;
 	if (kind->template_is_immutable && str_eqz(c->request.operation, "UPDATE"))
 		return "job-update";
 	plan_make(c->arena, c->config, &c->workload, c->request.namespace, c->has_old_workload ? &c->old_workload : NULL,
@@ -426,7 +397,7 @@ static void decide_request(struct call *c)
 {
 	const struct workload_kind *kind = workload_find(c->request.group, c->request.kind);
 	struct decision *d = c->out;
-	d->skipped = why_skip(c);
+	d->skipped = skip_request(c->config, &c->request);
 	if (d->skipped != NULL)
 		d->budget.over = BUDGET_KEPT; /* what was too large need not be known */
 	if (d->skipped != NULL || d->budget.over != BUDGET_KEPT)
@@ -434,7 +405,7 @@ static void decide_request(struct call *c)
 	if (kind != NULL)
 		d->skipped = plan_workload(c, kind);
 	else if (c->phase == PHASE_MUTATE)
-		d->skipped = "not-a-workload";
+		d->skipped = NOT_A_WORKLOAD;
 	for (enum rule_id id = 0; id < RULE_COUNT; id++)
 		run_rule(c, id);
 	if (c->phase == PHASE_VALIDATE && c->finding_count > 0)

@@ -74,7 +74,10 @@ void native_pods(const struct native *n)
 	native_member(n, "specs", "objects", "spec", "map");
 	native_member(n, "jobTemplates", "specs", "jobTemplate", "map");
 	native_member(n, "jobs", "jobTemplates", "spec", "map");
-	native_variable(n, "owners", "request.kind.kind == \"CronJob\" ? variables.jobs : variables.specs");
+	native_member(n, "jobTargets", "specs", "jobTargetRef", "map"); /* ScaledJob */
+	native_variable(n, "owners",
+			"request.kind.kind == \"CronJob\" ? variables.jobs : request.kind.kind == \"ScaledJob\" ? "
+			"variables.jobTargets : variables.specs");
 	native_member(n, "templates", "owners", "template", "map");
 	native_member(n, "pods", "templates", "spec", "map");
 }
@@ -222,7 +225,7 @@ static void write_conditions(const struct native *n, const struct native_rule *n
 {
 	/* A list that holds * is for cluster-scoped objects as well, whose requests have no namespace. */
 	bool all = names_match(&n->rule->exempt_namespaces, STR(""));
-	cel_conditions(n->w, n->config);
+	cel_judged(n->w, n->config);
 	cel_none_of(n->w, "not-exempt-namespace-of-rule",
 		    all ? "has(request.namespace) && " : "!has(request.namespace) || ", "request.namespace",
 		    &n->rule->exempt_namespaces);

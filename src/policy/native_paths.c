@@ -93,6 +93,9 @@ static struct str good(const struct native *n, bool find)
 			 find ? "/?" : "", STR_ARG(shared), STR_ARG(platform), STR_ARG(own));
 }
 
+/* The key of the Secret that an entry of data is for: what it is known by. */
+#define KEY(entry) "(" TEXT(entry, "secretKey") " ? string(" entry ".secretKey) : \"\")"
+
 static void write_variables(const struct native *n)
 {
 	struct str good_path = good(n, false), good_find = good(n, true);
@@ -122,18 +125,25 @@ static void write_variables(const struct native *n)
 	native_variable(n, "paths",
 			"variables.lists.map(l, variables.push ? {\"name\": l.name, \"keys\": dyn("
 			"l.data.filter(e, " MAP("e", "match") " && " MAP("e.match", "remoteRef") " && "
-			TEXT("e.match.remoteRef", "remoteKey") ").map(e, e.match.remoteRef.remoteKey)), \"finds\": dyn([])} : "
+			TEXT("e.match.remoteRef", "remoteKey") ").map(e, {"
+			"\"at\": \"data.\" + " KEY("e.match") ", "
+			"\"path\": string(e.match.remoteRef.remoteKey)})), \"finds\": dyn([])} : "
 			"{\"name\": l.name, \"keys\": dyn("
-			"l.data.filter(e, " MAP("e", "remoteRef") " && " TEXT("e.remoteRef", "key") ").map(e, e.remoteRef.key) + "
-			"l.from.filter(e, " TEXT("e", "key") ").map(e, e.key) + "
-			"l.from.filter(e, " MAP("e", "extract") " && " TEXT("e.extract", "key") ").map(e, e.extract.key)), "
+			"l.data.filter(e, " MAP("e", "remoteRef") " && " TEXT("e.remoteRef", "key") ").map(e, {"
+			"\"at\": \"data.\" + " KEY("e") ", "
+			"\"path\": string(e.remoteRef.key)}) + "
+			"l.from.filter(e, " TEXT("e", "key") ").map(e, {\"at\": \"key\", \"path\": string(e.key)}) + "
+			"l.from.filter(e, " MAP("e", "extract") " && " TEXT("e.extract", "key") ").map(e, {\"at\": \"extract\", "
+			"\"path\": string(e.extract.key)})), "
 			"\"finds\": dyn(l.from.filter(e, " MAP("e", "find") " && " TEXT("e.find", "path") " && e.find.path != \"\")"
-			".map(e, e.find.path))})");
+			".map(e, {\"at\": \"find\", \"path\": string(e.find.path)}))})");
 	native_variable(n, "bad",
-			"variables.paths.map(k, k.keys.filter(p, !(%.*s)) + k.finds.filter(p, !(%.*s)))",
+			"variables.paths.map(k, k.keys.filter(e, [string(e.path)].exists(p, !(%.*s))) + "
+			"k.finds.filter(e, [string(e.path)].exists(p, !(%.*s))))",
 			STR_ARG(good_path), STR_ARG(good_find));
 	native_variable(n, "fresh",
-			"variables.bad[0].filter(p, size(variables.bad) == 1 || !(p in variables.bad[1]))");
+			"variables.bad[0].filter(e, size(variables.bad) == 1 || "
+			"!variables.bad[1].exists(o, o.at == e.at && o.path == e.path)).map(e, string(e.path))");
 	native_variable(n, "pathless",
 			"variables.lists.map(l, variables.push ? [] : l.from.filter(e, " MAP("e", "find") " && "
 			"!(" TEXT("e.find", "path") " && e.find.path != \"\")).map(e, e.find))");

@@ -53,25 +53,28 @@ static void write_database_variables(const struct native *n)
 			"!= \"\")");
 	/* Of init containers, only sidecars serve. */
 	native_variable(n, "running",
-			"variables.pods.map(p, (has(p.containers) && type(p.containers) == list ? p.containers : []) + "
+			"variables.pods.map(p, (has(p.containers) && type(p.containers) == list ? "
+			"p.containers.map(c, {\"list\": dyn(\"containers\"), \"c\": dyn(c)}) : []) + "
 			"(has(p.initContainers) && type(p.initContainers) == list ? p.initContainers.filter(c, "
-			"has(c.restartPolicy) && c.restartPolicy == \"Always\") : []))");
+			"has(c.restartPolicy) && c.restartPolicy == \"Always\")"
+			".map(c, {\"list\": dyn(\"initContainers\"), \"c\": dyn(c)}) : []))");
 	/* Containers with a good reference, but those that run a client program; the repository without its registry. */
 	native_variable(n, "images",
-			"variables.running.map(l, l.filter(c, has(c.image) && type(c.image) == string && "
-			"c.image.trim().matches(" REFERENCE ") && "
-			"!(has(c.command) && type(c.command) == list && size(c.command) > 0 && type(c.command[0]) == string && "
-			"c.command[0].substring(c.command[0].lastIndexOf(\"/\") + 1) in %.*s)).map(c, {"
-			"\"container\": string(c.name), \"image\": c.image.trim(), \"repository\": "
-			"[c.image.trim().matches(\"^([^/]*[.:][^/]*|localhost)/\") ? "
-			"c.image.trim().substring(c.image.trim().indexOf(\"/\") + 1) : c.image.trim()]"
+			"variables.running.map(l, l.filter(r, has(r.c.image) && type(r.c.image) == string && "
+			"r.c.image.trim().matches(" REFERENCE ") && "
+			"!(has(r.c.command) && type(r.c.command) == list && size(r.c.command) > 0 && "
+			"type(r.c.command[0]) == string && "
+			"r.c.command[0].substring(r.c.command[0].lastIndexOf(\"/\") + 1) in %.*s)).map(r, {"
+			"\"list\": string(r.list), \"container\": string(r.c.name), \"image\": r.c.image.trim(), \"repository\": "
+			"[r.c.image.trim().matches(\"^([^/]*[.:][^/]*|localhost)/\") ? "
+			"r.c.image.trim().substring(r.c.image.trim().indexOf(\"/\") + 1) : r.c.image.trim()]"
 			".map(r, r.split(\"@\")[0].split(\":\")[0])[0]}))", STR_ARG(client_programs));
 	native_variable(n, "servers",
 			"variables.images.map(l, l.filter(i, i.repository.matches(%.*s) && !i.repository.matches(%.*s)))",
 			STR_ARG(images), STR_ARG(allowed));
 	native_variable(n, "fresh",
 			"!variables.workload ? [] : variables.servers[0].filter(s, size(variables.servers) == 1 || "
-			"!variables.servers[1].exists(t, t.container == s.container && t.repository == s.repository))");
+			"!variables.servers[1].exists(t, t.list == s.list && t.container == s.container && t.image == s.image))");
 }
 
 static void write_database_validations(const struct native *n)
@@ -166,7 +169,7 @@ static void write_credential_variables(const struct native *n)
 			".map(e, {\"container\": string(c.name), \"name\": string(e.name), \"value\": e.value.trim()})))");
 	native_variable(n, "changed",
 			"variables.values[0].map(l, l.filter(e, size(variables.values) == 1 || !variables.values[1].exists(m, "
-			"m.exists(o, o.name == e.name && o.value == e.value))))");
+			"m.exists(o, o.container == e.container && o.name == e.name && o.value == e.value))))");
 	native_variable(n, "urls",
 			"variables.changed.map(l, l.filter(e, e.value.contains(\"://\") && (e.value.matches(%.*s) || "
 			"e.value.matches(%.*s)))).filter(l, size(l) > 0)",

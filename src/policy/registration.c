@@ -45,10 +45,14 @@ static bool same_rule(const struct workload_kind *a, const struct workload_kind 
 }
 
 /* A rule for each run of kinds of one group and version. */
-static void write_workloads(struct json_writer *w)
+static void write_workloads(struct json_writer *w, bool mutating)
 {
 	for (size_t i = 0; i < workload_kind_count;) {
 		const struct workload_kind *first = &workload_kinds[i];
+		if (mutating && first->only_judged) {
+			i++;
+			continue;
+		}
 		jw_object(w);
 		write_string(w, "apiGroups", str_of(first->group));
 		write_strings(w, "apiVersions", first->versions);
@@ -249,11 +253,13 @@ static void write_conditions(struct json_writer *w, const struct config *config,
 		return;
 	jw_key(w, "matchConditions");
 	jw_array(w);
-	cel_conditions(w, config);
-	if (mutating)
+	if (mutating) {
+		cel_injected(w, config);
 		write_annotated(w, config);
-	else
+	} else {
+		cel_judged(w, config);
 		write_reserved(w, config);
+	}
 	jw_array_end(w);
 }
 
@@ -339,7 +345,7 @@ static void write_webhook(struct buf *out, const struct config *config, const st
 	write_client(&w, r, mutating ? "/mutate" : "/validate");
 	jw_key(&w, "rules");
 	jw_array(&w);
-	write_workloads(&w);
+	write_workloads(&w, mutating);
 	if (!mutating)
 		write_all_watched(&w, config);
 	jw_array_end(&w);

@@ -19,6 +19,8 @@ from harness.chart import IDENTITY, PROFILES, ROOT, documents, main
 CONNHOOK = TOOLS = None     # set by main
 
 KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+# The conditions of every configuration.
+COMMON = dict(zip(KINDS, (["not-deleting", "not-owned", "not-controller"], ["not-deleting", "not-controller"])))
 OLD, NEW = "1.29", "1.30"
 FOLDER = os.path.join(ROOT, "webhook-config")
 
@@ -133,7 +135,7 @@ class Chart(unittest.TestCase):
         for kind, hook in found.items():
             self.assertEqual(hook["rules"], profile[kind]["rules"])
             self.assertEqual(hook["namespaceSelector"]["matchExpressions"][0]["values"], ["connhook", "kube-system"])
-            self.assertEqual(condition_names(hook), ["not-deleting", "not-owned"])
+            self.assertEqual(condition_names(hook), COMMON[kind])
             self.assertLess(set(condition_names(hook)), set(condition_names(profile[kind])))
 
     def test_conditions_that_fit_every_configuration_are_the_same_for_all(self):
@@ -143,7 +145,7 @@ class Chart(unittest.TestCase):
         for kind in KINDS:
             common = [condition["name"] for condition in one[kind]["matchConditions"]
                       if condition in other[kind]["matchConditions"]]
-            self.assertEqual(common, ["not-deleting", "not-owned"])
+            self.assertEqual(common, COMMON[kind])
 
     def test_wrong_registration(self):
         url = CONNHOOK.output("webhook-config", "--url", "https://hook.example", "--cert-manager", "a/b")

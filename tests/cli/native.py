@@ -71,6 +71,10 @@ DIFFERENT = {
     'external-secret-path/key-no-string': 'external-secret-path',
     'external-secret-path/spec-no-object': 'external-secret-path',
     'literal-credentials/value-no-string': 'literal-credentials',
+    'ratchet-paths/another-scalar': 'external-secret-path',
+    # The same fault once more at the same place: connhook counts, CEL asks whether it was there.
+    'ratchet-paths/once-more': 'external-secret-path',
+    'ratchet/the-password-twice': 'literal-credentials',
 }
 
 # Sent to standard input: {"policies": [...], "requests": [{"request": {...}, "policies": [number, ...]}, ...]}.

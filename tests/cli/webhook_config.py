@@ -18,6 +18,8 @@ SERVICE = ('--service', 'connhook/connhook')
 WORKLOADS = {('apps', 'v1'): {'deployments', 'statefulsets', 'daemonsets', 'replicasets'},
              ('batch', 'v1'): {'jobs', 'cronjobs'}, ('batch', 'v1beta1'): {'cronjobs'},
              ('argoproj.io', 'v1alpha1'): {'rollouts'}}
+# What is judged as well, and never injected.
+JUDGED = {**WORKLOADS, ('keda.sh', 'v1alpha1'): {'scaledjobs'}}
 
 CONFIG = """\
 apiVersion: connhook.zerotouch.io/v1alpha1
@@ -122,7 +124,7 @@ class WebhookConfigTest(command.CommandTest):
             self.assertEqual(webhook['matchPolicy'], 'Equivalent')
             self.assertEqual(webhook['timeoutSeconds'], 5)
             for rule in webhook['rules']:
-                workload = (rule['apiGroups'][0], rule['apiVersions'][0]) in WORKLOADS
+                workload = (rule['apiGroups'][0], rule['apiVersions'][0]) in JUDGED
                 self.assertIn(rule['scope'], ['Namespaced'] if workload else ['Namespaced', '*'])
                 self.assertEqual(set(rule['operations']), {'CREATE', 'UPDATE'})
         self.assertEqual((mutating['failurePolicy'], validating['failurePolicy']), ('Ignore', 'Fail'))
@@ -130,7 +132,7 @@ class WebhookConfigTest(command.CommandTest):
         self.assertNotIn('reinvocationPolicy', validating)
         self.assertEqual(self.workloads(mutating), WORKLOADS)
         self.assertEqual(self.groups(mutating), [])
-        self.assertEqual({k: self.workloads(validating)[k] for k in WORKLOADS}, WORKLOADS)
+        self.assertEqual({k: self.workloads(validating)[k] for k in JUDGED}, JUDGED)
 
     def test_a_service(self):
         for given, port in (('team/hook', 443), ('team/hook:8443', 8443), ('team/hook:65535', 65535)):
@@ -182,8 +184,8 @@ class WebhookConfigTest(command.CommandTest):
     def test_match_conditions_follow_the_configuration(self):
         new = (*SERVICE, '--kubernetes-version', '1.30')
         mutating, validating = self.printed(*new, config=CONFIG)
-        self.assertEqual(set(self.conditions(mutating)), {'not-deleting', 'not-owned', 'annotated'})
-        self.assertEqual(set(self.conditions(validating)), {'not-deleting', 'not-owned'})
+        self.assertEqual(set(self.conditions(mutating)), {'not-deleting', 'not-owned', 'not-controller', 'annotated'})
+        self.assertEqual(set(self.conditions(validating)), {'not-deleting', 'not-controller'})
         self.assertIn('k.startsWith("inject.zerotouch.io/")', self.conditions(mutating)['annotated'])
         mutating, _ = self.printed(*new, config=CONFIG + 'annotationPrefix: tie.example\n')
         self.assertIn('k.startsWith("tie.example/")', self.conditions(mutating)['annotated'])
@@ -223,7 +225,7 @@ class WebhookConfigTest(command.CommandTest):
         off = CONFIG + 'rules:\n' + ''.join('  %s: {mode: "off"}\n' % i for i in ids)
         mutating, validating = self.printed(*SERVICE, config=off)
         self.assertEqual(self.groups(validating), [])
-        self.assertEqual(self.workloads(validating), WORKLOADS)
+        self.assertEqual(self.workloads(validating), JUDGED)
         self.assertEqual(self.workloads(mutating), WORKLOADS)
 
     def test_kinds_that_are_added_or_replaced(self):
