@@ -161,6 +161,7 @@ class Case:
             if 'apply' in r:
                 new = change(manifest, r['apply'])
                 obj, manifest = kube.apply(manifest, new, old), new
+                kube.declare(obj, new)
             elif 'replace' in r:
                 obj = manifest = change(manifest, r['replace'])
             if 'edit' in r:
@@ -220,14 +221,17 @@ def view(a):
                       if name]:
         v['metrics'] = a.bindings
     if a.patch:
-        v['patch'] = [{**op, 'value': exact.loads(op['value'].encode())} if op['path'].endswith('~1status')
-                      and 'value' in op else op for op in a.patch]
+        v['patch'] = [{**op, 'value': exact.loads(op['value'].encode())}
+                      if op['path'].endswith(('~1status', '~1injected')) and 'value' in op else op for op in a.patch]
     return v
 
 
 def shown(obj):
     """The object without what is long and never touched."""
-    return {**obj, 'metadata': {k: v for k, v in obj['metadata'].items() if k != 'managedFields'}}
+    meta = {k: v for k, v in obj['metadata'].items() if k != 'managedFields'}
+    if isinstance(meta.get('annotations'), dict):
+        meta['annotations'] = {k: v for k, v in meta['annotations'].items() if k != kube.LAST_APPLIED}
+    return {**obj, 'metadata': meta}
 
 
 def hide(value, fingerprints):

@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -114,7 +115,7 @@ def entries(w, obj):
                        {'name': e['name'],
                         'valueFrom': {'secretKeyRef': {'name': secret, 'key': e['key'], **optional}}})
         if secret and not any('key' in e for e in b.get('env', [])):
-            s = {'secretRef': {'name': secret, **optional}}
+            s = {'secretRef': {'name': secret, 'optional': bool(b.get('optional'))}}
             if b.get('prefix'):
                 s = {'prefix': b['prefix'], **s}
             sources.append(s)
@@ -160,10 +161,12 @@ def check_content(w, obj, result):
             mine, have = before.get(field) or [], now.get(field) or []
             taken = {key(e) for e in mine}
             new = [e for e in unique(given, key) if key(e) not in taken] if before['name'] in names else []
-            need(have[len(have) - len(mine):] == mine if mine else True,
+            given_keys = {key(e) for e in new}
+            need([e for e in have if key(e) not in given_keys] == mine,
                  'user entries keep value and order', lambda: diff(mine, have))
-            need(have[:len(have) - len(mine)] == new, 'injected entries stand first and are what the bindings give',
-                 lambda: 'wanted %s, got %s' % (show(new), show(have)))
+            need(sorted(map(show, (e for e in have if key(e) in given_keys))) == sorted(map(show, new)),
+                 'injected entries are what the bindings give', lambda: 'wanted %s, got %s' % (show(new), show(have)))
+            check_order(field, have, new)
             if new:
                 restore(rest, before, field)
             secrets += [secret_of(e) for e in new]
@@ -182,7 +185,22 @@ def check_content(w, obj, result):
             annotations.pop(key, None)
     if not annotations:
         restore(back['metadata'], obj['metadata'], 'annotations')
+    drop_record(back, obj)
     need(back == obj, 'nothing else is touched', lambda: '\n'.join(diff(obj, back)))
+
+
+def check_order(field, have, new):
+    """Injected entries stand first, but behind those that they refer to."""
+    place = {}
+    for i, e in enumerate(have):
+        place[e.get('name', i) if field == 'env' else i] = i
+    for i, e in enumerate(have):
+        if e not in new:
+            continue
+        names = re.findall(r'\$\(([^)]*)\)', str(e.get('value') or ''))
+        named = [place[n] for n in names if n in place and n != e['name']]
+        need(all(p < i for p in named), 'an entry stands behind those it refers to', have)
+        need(named or all(x in new for x in have[:i]), 'injected entries stand in front', have)
 
 
 def secret_of(entry):
@@ -196,10 +214,37 @@ def check_reloader(w, obj, annotations, given, injected):
     users = [k for meta in (obj['metadata'], kube.template(obj).get('metadata') or {})
              for k in meta.get('annotations') or {} if '.stakater.com/' in k]
     names = ','.join(unique((s for s in given if s and s in injected), str))
-    wanted = (obj['metadata'].get('annotations') or {}).get(kube.RELOADER) if users or not w.cfg.get('reloader') \
-        else names or None
+    wanted = (obj['metadata'].get('annotations') or {}).get(kube.RELOADER) \
+        if users or not w.cfg.get('reloader') or obj['kind'] in ('Job', 'CronJob') else names or None
     need(annotations.get(kube.RELOADER) == wanted, 'Reloader\'s annotation',
          lambda: 'wanted %s, got %s' % (wanted, annotations.get(kube.RELOADER)))
+
+
+def drop_record(now, before):
+    """Takes connhook's record off the template, and what had to be there for it."""
+    t, old = kube.template(now), kube.template(before)
+    (t.get('metadata') or {}).get('annotations', {}).pop(kube.RECORD, None)
+    if not (t.get('metadata') or {}).get('annotations'):
+        if 'metadata' in t:
+            restore(t['metadata'], old.get('metadata') or {}, 'annotations')
+        if not t.get('metadata'):
+            restore(t, old, 'metadata')
+
+
+def plain_template(obj):
+    """The pod template; lists that are empty or null count as absent, as the API server has it."""
+    t = exact.copy(kube.template(obj))
+    spec = t['spec']
+    parts = [(spec, ('initContainers', 'imagePullSecrets'))] + [(c, ('env', 'envFrom')) for c in spec['containers']]
+    for part, fields in parts:
+        for field in fields:
+            if not part.get(field):
+                part.pop(field, None)
+    if t.get('metadata') is not None and not t['metadata'].get('annotations'):
+        t['metadata'].pop('annotations', None)
+    if not t.get('metadata'):
+        t.pop('metadata', None)
+    return t
 
 
 def restore(now, before, field):
@@ -220,7 +265,9 @@ def check_init_containers(w, obj, spec, done, names, given):
         return
     m = migrations[0]
     first = generate.wished(obj, generate.MIGRATE_POSITION) == 'first'
-    need(have[0 if first else -1] is m, 'the migration stands where it was asked to', have)
+    sidecars = [i for i, c in enumerate(own) if c.get('restartPolicy') == 'Always']
+    need(have.index(m) == ((sidecars[-1] + 1 if sidecars else 0) if first else len(own)),
+         'the migration stands where it was asked to', have)
     source = generate.wished(obj, generate.MIGRATE_FROM) or names[0]
     model = next(c for c in done['containers'] if c['name'] == source)
     need(m['image'] == (generate.wished(obj, generate.MIGRATE_IMAGE) or model['image']), 'the migration\'s image', m)
@@ -258,15 +305,15 @@ def opt_out(w, obj, live):
     out = generate.annotated(live, generate.INJECT, 'false')
     back, _ = w.mutate('UPDATE', out, live)
     plain = generate.annotated(obj, generate.INJECT, 'false')
-    need(kube.template(back) == kube.template(plain), 'opt-out gives back the pod template',
-         lambda: '\n'.join(diff(kube.template(plain), kube.template(back))))
+    need(plain_template(back) == plain_template(plain), 'opt-out gives back the pod template',
+         lambda: '\n'.join(diff(plain_template(plain), plain_template(back))))
     need(annotations(back) == annotations(plain), 'opt-out gives back the annotations',
          lambda: '\n'.join(diff(annotations(plain), annotations(back))))
     if not w.cfg.get('defaults'):
         bare, gone = without_annotations(obj), without_annotations(live)
         back, _ = w.mutate('UPDATE', gone, live)
-        need(kube.template(back) == kube.template(bare), 'losing all annotations gives back the pod template',
-             lambda: '\n'.join(diff(kube.template(bare), kube.template(back))))
+        need(plain_template(back) == plain_template(bare), 'losing all annotations gives back the pod template',
+             lambda: '\n'.join(diff(plain_template(bare), plain_template(back))))
 
 
 def annotations(obj):
@@ -274,11 +321,11 @@ def annotations(obj):
 
 
 def without_annotations(obj):
-    """All of the client's wishes and connhook's traces gone; what is not connhook's stays on the template."""
+    """All of the client's wishes gone. The record stays on the template: the client did not write it."""
     obj = exact.copy(obj)
     obj['metadata'].pop('annotations', None)
     meta = kube.template(obj).get('metadata') or {}
-    for key in [k for k in meta.get('annotations') or {} if k.startswith(kube.PREFIX)]:
+    for key in [k for k in meta.get('annotations') or {} if k.startswith(kube.PREFIX) and k != kube.RECORD]:
         del meta['annotations'][key]
     return obj
 
@@ -316,7 +363,10 @@ def walk(w, case):
     live = kube.stored(w.mutate('CREATE', kube.stored(user))[0])
     for number, (name, seed, way) in enumerate(steps):
         if name == 'config':
-            w = World(w.pipe, w.configs, seed % len(w.configs))
+            other = World(w.pipe, w.configs, seed % len(w.configs))
+            if not knows(other.cfg, w.cfg):
+                continue
+            w = other
             new = rewish(w, user)
         else:
             new = generate.edit(name, seed, w.cfg, user, user)
@@ -324,6 +374,7 @@ def walk(w, case):
             sent = new
         elif way == 'apply' or name == 'config':
             sent = kube.apply(user, new, live)
+            kube.declare(sent, new)
         else:
             sent = generate.edit(name, seed, w.cfg, live, user)
         user = new
@@ -332,6 +383,17 @@ def walk(w, case):
         a, b = (without_status(x) for x in (fresh, live))
         need(a == b, 'the result does not depend on the way there',
              lambda: 'step %d of %s (fresh -> live):\n%s' % (number + 1, steps, '\n'.join(diff(a, b))))
+
+
+def knows(new, old):
+    """Does a configuration know all that the other one may have injected? What it does not know would stay."""
+    def literals(cfg):
+        return {e['name'] for b in cfg['bindings'] for e in b.get('env', [])}
+
+    def secrets(cfg):
+        return {s['name'] for s in cfg.get('imagePullSecrets', [])}
+    return literals(old) <= literals(new) and secrets(old) <= secrets(new) \
+        and new['migration']['containerName'] == old['migration']['containerName']
 
 
 def rewish(w, user):
@@ -350,8 +412,18 @@ def without_status(obj):
     obj = exact.copy(obj)
     found = obj['metadata'].get('annotations') or {}
     found.pop(kube.STATUS, None)
+    found.pop(kube.LAST_APPLIED, None)
     if not found:
         obj['metadata'].pop('annotations', None)
+    # Where the template stays as it is, the record does: what it says beside its entries is then that of before.
+    written = (kube.template(obj).get('metadata') or {}).get('annotations') or {}
+    if kube.RECORD in written:
+        written[kube.RECORD] = {k: v for k, v in exact.loads(written[kube.RECORD].encode()).items()
+                                if k in ('containers', 'imagePullSecrets')}
+    elif not written and 'metadata' in kube.template(obj):
+        (kube.template(obj)['metadata'] or {}).pop('annotations', None)
+        if not kube.template(obj)['metadata']:
+            del kube.template(obj)['metadata']
     return obj
 
 

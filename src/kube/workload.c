@@ -120,7 +120,9 @@ bool workload_open(const struct workload_kind *kind, const struct json *object, 
 		return false;
 	if (w.metadata == NULL)
 		return fail(fault, json_kind(json_getz(object, "metadata")), JSON_OBJECT, "metadata");
+	const struct json *job = kind->job_template_field != NULL ? json_path(object, "spec", "jobTemplate", NULL) : NULL;
 	if (!template_open(&w, fault) ||
+	    (job != NULL && !member(job, kind->job_template_field, "", "metadata", JSON_OBJECT, &w.job_metadata, fault)) ||
 	    !member(w.template, field, "", "metadata", JSON_OBJECT, &w.template_metadata, fault) ||
 	    !member(w.template, field, "", "spec", JSON_OBJECT, &w.pod_spec, fault) ||
 	    !containers_open(w.pod_spec, field, "containers", &w.containers, fault) ||

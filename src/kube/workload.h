@@ -27,7 +27,7 @@ const struct workload_kind *workload_find(struct str group, struct str kind);
 /* A workload's parts; views into its tree. Absent parts are NULL. */
 struct workload {
 	const struct workload_kind *kind;
-	const struct json *object, *metadata, *template, *template_metadata, *pod_spec;
+	const struct json *object, *metadata, *job_metadata, *template, *template_metadata, *pod_spec;
 	const struct json *containers, *init_containers; /* arrays of objects, or NULL */
 };
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kube/image.h"
 #include "kube/name.h"
+#include "kube/quantity.h"
 
 enum key {
 	KEY_BINDINGS,
@@ -15,6 +16,7 @@ enum key {
 	KEY_MIGRATE_IMAGE,
 	KEY_MIGRATE_FROM,
 	KEY_MIGRATE_POSITION,
+	KEY_MIGRATE_RESOURCES,
 	KEY_INJECT,
 	KEY_COUNT
 };
@@ -23,10 +25,13 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_BINDINGS] = "bindings",                 [KEY_APP] = "app",
 	[KEY_CONTAINERS] = "containers",             [KEY_MIGRATE] = "migrate",
 	[KEY_MIGRATE_IMAGE] = "migrate-image",       [KEY_MIGRATE_FROM] = "migrate-from",
-	[KEY_MIGRATE_POSITION] = "migrate-position", [KEY_INJECT] = "inject",
+	[KEY_MIGRATE_POSITION] = "migrate-position", [KEY_MIGRATE_RESOURCES] = "migrate-resources",
+	[KEY_INJECT] = "inject",
 };
 
-#define STATUS "status"
+/* What connhook itself writes: for people on the workload, the record on the template. No wish either way. */
+static const char *const own_keys[] = {"status", "injected"};
+#define OWN_KEYS (sizeof own_keys / sizeof own_keys[0])
 
 /* The annotations under the prefix, the template's before the workload's. */
 struct reader {
@@ -71,15 +76,12 @@ static struct str own_name(const struct config *config, struct str key)
 }
 
 /* Takes one annotation under the prefix. */
-static void take(struct reader *r, const struct json *annotation, struct str name, struct str field, bool on_template)
+static void take(struct reader *r, const struct json *annotation, struct str name, struct str field)
 {
 	struct violations *problems = &r->out->problems;
-	if (str_eqz(name, STATUS)) {
-		if (on_template)
-			violation_add(problems, field, STR("status:template:"),
-				      "connhook writes this annotation on the workload's metadata only; remove it from the template");
-		return;
-	}
+	for (size_t i = 0; i < OWN_KEYS; i++)
+		if (str_eqz(name, own_keys[i]))
+			return;
 	size_t key = 0;
 	while (key < KEY_COUNT && !str_eqz(name, key_names[key]))
 		key++;
@@ -104,8 +106,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	r->fields[key] = field;
 }
 
-static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below,
-		    bool on_template)
+static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below)
 {
 	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
 		struct str name = own_name(r->config, json_key(a));
@@ -115,50 +116,44 @@ static void collect(struct reader *r, const struct json *metadata, const char *w
 			continue;
 		struct str key = str_utf8_cut(json_key(a), 2 * LIMIT_QUOTE_NAME);
 		struct str field = arena_fmt(r->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(key));
-		take(r, a, name, field, on_template);
+		take(r, a, name, field);
 	}
 }
 
-/* A Job gets the annotations of spec.jobTemplate.metadata, where connhook does not look. */
-static void refuse_job_template(struct reader *r)
+struct str annotations_app(struct arena *arena, const struct workload *workload)
 {
-	const char *between = r->workload->kind->job_template_field;
-	if (between == NULL)
-		return;
-	const struct json *metadata = json_path(r->workload->object, "spec", "jobTemplate", "metadata", NULL);
-	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a))
-		if (own_name(r->config, json_key(a)).p != NULL)
-			violation_add(&r->out->problems,
-				      arena_fmt(r->arena, "%s.metadata.annotations[%.*s]", between, STR_ARG(json_key(a))),
-				      arena_fmt(r->arena, "misplaced:%.*s", STR_ARG(json_key(a))),
-				      "found an annotation of connhook on the job template; expected it on the %s's metadata or on "
-				      "its pod template: move it there",
-				      r->workload->kind->kind);
-}
-
-/* The service's name: the annotation, else a label, else the object's name. */
-static void read_app(struct reader *r)
-{
-	const struct json *metadata = r->workload->metadata;
-	struct str app = r->values[KEY_APP];
-	if (app.p != NULL) {
-		r->out->app = str_trim(app);
-		if (name_is_subdomain(r->out->app))
-			return;
-		violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
-			      "found %s; expected the service's name: lower-case letters, digits and -", text_quote(app).text);
-		r->out->app = STR("app"); /* so that the fault is not told again for each binding */
-		return;
-	}
-	app = json_string(json_path(metadata, "labels", "app.kubernetes.io/name", NULL));
-	if (app.n == 0)
-		app = json_string(json_getz(metadata, "name"));
+	const struct json *labels = json_getz(workload->metadata, "labels");
+	struct str app = json_string(json_getz(labels, "app.kubernetes.io/name"));
+	if (app.n > 0)
+		return app;
+	app = json_string(json_getz(workload->metadata, "name"));
+	struct str hash = json_string(json_getz(labels, "pod-template-hash"));
+	struct str end = arena_fmt(arena, "-%.*s", STR_ARG(hash));
+	if (hash.n > 0 && app.n > end.n && str_ends(app, end))
+		app.n -= end.n;
 	if (app.n == 0) {
-		app = json_string(json_getz(metadata, "generateName"));
+		app = json_string(json_getz(workload->metadata, "generateName"));
 		if (str_ends(app, STR("-")))
 			app.n--;
 	}
-	r->out->app = app.p ? app : STR("");
+	return app.p ? app : STR("");
+}
+
+/* The service's name: the annotation, else what the object gives. */
+static void read_app(struct reader *r)
+{
+	struct str app = r->values[KEY_APP];
+	r->out->app_annotated = app.p != NULL;
+	if (app.p == NULL) {
+		r->out->app = annotations_app(r->arena, r->workload);
+		return;
+	}
+	r->out->app = str_trim(app);
+	if (name_is_subdomain(r->out->app))
+		return;
+	violation_add(&r->out->problems, r->fields[KEY_APP], identity(r, KEY_APP, "name", app),
+		      "found %s; expected the service's name: lower-case letters, digits and -", text_quote(app).text);
+	r->out->app = STR("app"); /* so that the fault is not told again for each binding */
 }
 
 static void read_containers(struct reader *r)
@@ -257,6 +252,43 @@ static void read_command(struct reader *r)
 	r->out->command = (struct names){items, shell->count + 1};
 }
 
+/* One element of the list: requests.RESOURCE=AMOUNT or limits.RESOURCE=AMOUNT, as a ResourceQuota names them. */
+static bool read_amount(struct str element, struct wish_amount *out)
+{
+	size_t equals = str_find(element, '=');
+	struct str key = str_trim((struct str){element.p, equals});
+	if (equals == element.n)
+		return false;
+	out->limit = str_starts(key, STR("limits."));
+	if (!out->limit && !str_starts(key, STR("requests.")))
+		return false;
+	out->name = str_from(key, str_find(key, '.') + 1);
+	out->amount = str_trim(str_from(element, equals + 1));
+	return name_is_label_key(out->name) && quantity_is_valid(out->amount);
+}
+
+static void read_resources(struct reader *r)
+{
+	struct str rest = r->values[KEY_MIGRATE_RESOURCES], part;
+	struct str field = r->out->resources_field = r->fields[KEY_MIGRATE_RESOURCES];
+	if (rest.p == NULL)
+		return;
+	struct wish_amount *items = arena_array(r->arena, LIMIT_LIST, sizeof *items);
+	size_t count = 0;
+	while (items != NULL && str_split(&rest, ',', &part)) {
+		if (count == LIMIT_LIST || !read_amount(str_trim(part), &items[count])) {
+			violation_add(&r->out->problems, field, identity(r, KEY_MIGRATE_RESOURCES, "form", part),
+				      "found %s; expected up to %d amounts parted by commas, such as "
+				      "\"requests.cpu=100m,limits.memory=256Mi\"",
+				      count == LIMIT_LIST ? "more elements" : text_quote(str_trim(part)).text, LIMIT_LIST);
+			return;
+		}
+		count++;
+	}
+	r->out->resources = items;
+	r->out->resource_count = count;
+}
+
 static void read_migration(struct reader *r)
 {
 	struct wishes *w = r->out;
@@ -274,8 +306,10 @@ static void read_migration(struct reader *r)
 		w->migrate_from = str_trim(r->values[KEY_MIGRATE_FROM]);
 		w->migrate_from_field = r->fields[KEY_MIGRATE_FROM];
 	}
-	static const enum key options[] = {KEY_MIGRATE_IMAGE, KEY_MIGRATE_FROM, KEY_MIGRATE_POSITION};
-	for (size_t i = 0; i < 3 && r->values[KEY_MIGRATE].p == NULL; i++)
+	read_resources(r);
+	static const enum key options[] = {KEY_MIGRATE_IMAGE, KEY_MIGRATE_FROM, KEY_MIGRATE_POSITION,
+					   KEY_MIGRATE_RESOURCES};
+	for (size_t i = 0; i < sizeof options / sizeof options[0] && r->values[KEY_MIGRATE].p == NULL; i++)
 		if (r->values[options[i]].p != NULL)
 			violation_add(&w->warnings, r->fields[options[i]], STR("no-effect"),
 				      "annotation %.*s/%s has no effect without %.*s/migrate", STR_ARG(r->config->annotation_prefix),
@@ -338,13 +372,14 @@ void annotations_read(struct arena *arena, const struct config *config, const st
 {
 	*out = (struct wishes){.problems.arena = arena, .warnings.arena = arena};
 	struct reader r = {.arena = arena, .config = config, .workload = workload, .out = out};
-	collect(&r, workload->metadata, "", "", false);
-	collect(&r, workload->template_metadata, workload->kind->template_field, ".", true);
+	collect(&r, workload->metadata, "", "");
+	if (workload->job_metadata != NULL)
+		collect(&r, workload->job_metadata, workload->kind->job_template_field, ".");
+	collect(&r, workload->template_metadata, workload->kind->template_field, ".");
 	if (read_opt_out(&r)) {
 		*out = (struct wishes){.opted_out = true, .problems.arena = arena, .warnings.arena = arena};
 		return;
 	}
-	refuse_job_template(&r);
 	read_app(&r);
 	read_bindings(&r, namespace);
 	read_containers(&r);
@@ -353,16 +388,27 @@ void annotations_read(struct arena *arena, const struct config *config, const st
 
 bool annotation_is_reloader(struct str key)
 {
+	/* How it rolls out, what it has done, and what is about ConfigMaps alone. */
+	static const char *const others[] = {"rollout-strategy", "pause-period", "paused-at", "last-reloaded-from"};
 	struct str prefix = name_key_prefix(key);
-	return str_eqz(prefix, "reloader.stakater.com") || str_eqz(prefix, "secret.reloader.stakater.com");
+	struct str name = str_from(key, prefix.n + 1);
+	if (!str_eqz(prefix, "reloader.stakater.com") && !str_ends(prefix, STR(".reloader.stakater.com")))
+		return false;
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (str_eqz(name, others[i]))
+			return false;
+	return !str_starts(prefix, STR("configmap"));
 }
 
-/* Every annotation of `a` that connhook reads or writes stands in `b` as well, with the same value. */
+/* Every annotation of `a` that connhook reads stands in `b` as well, with the same value. */
 static bool covered(const struct config *config, const struct json *a, const struct json *b)
 {
 	const struct json *others = json_getz(b, "annotations");
 	for (const struct json *m = json_first(json_getz(a, "annotations")); m != NULL; m = json_next(m)) {
-		bool read = own_name(config, json_key(m)).p != NULL || annotation_is_reloader(json_key(m));
+		struct str name = own_name(config, json_key(m));
+		bool read = name.p != NULL || annotation_is_reloader(json_key(m));
+		for (size_t i = 0; i < OWN_KEYS; i++)
+			read = read && !str_eqz(name, own_keys[i]);
 		if (read && !json_equal(m, json_get(others, json_key(m))))
 			return false;
 	}
@@ -375,7 +421,8 @@ bool annotations_same(struct arena *arena, const struct config *config, const st
 	struct wishes wishes[2] = {{.problems.arena = arena}, {.problems.arena = arena}};
 	struct reader x = {.arena = arena, .config = config, .workload = a, .out = &wishes[0]};
 	struct reader y = {.arena = arena, .config = config, .workload = b, .out = &wishes[1]};
-	if (!covered(config, a->metadata, b->metadata) || !covered(config, b->metadata, a->metadata))
+	if (!covered(config, a->metadata, b->metadata) || !covered(config, b->metadata, a->metadata) ||
+	    !covered(config, a->job_metadata, b->job_metadata) || !covered(config, b->job_metadata, a->job_metadata))
 		return false;
 	read_app(&x);
 	read_app(&y);
@@ -386,12 +433,4 @@ bool annotations_same(struct arena *arena, const struct config *config, const st
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name)
 {
 	return arena_fmt(arena, "metadata.annotations[%.*s/%s]", STR_ARG(config->annotation_prefix), name);
-}
-
-struct str annotation_status(const struct config *config, const struct json *metadata)
-{
-	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a))
-		if (str_eqz(own_name(config, json_key(a)), STATUS))
-			return json_string(a);
-	return (struct str){NULL, 0};
 }

@@ -7,12 +7,19 @@
 #include "policy/config.h"
 #include "policy/violation.h"
 
+/* An amount of a resource for the migration: a request, or a limit. */
+struct wish_amount {
+	bool limit;
+	struct str name, amount;
+};
+
 /* What a workload asks for. `problems` says what is wrong with it; the rest is then incomplete. */
 struct wishes {
 	bool opted_out;          /* inject: "false" */
 	bool bindings_annotated; /* the bindings are the owner's, not the configuration's defaults */
 	struct bound_list bindings;
 	struct str app;
+	bool app_annotated;      /* the owner has named the service */
 	struct names containers; /* names or globs; none: all but the excluded ones */
 	struct str containers_field;
 	bool migrate;
@@ -22,6 +29,9 @@ struct wishes {
 	struct str migrate_from_field;
 	struct str migrate_field;
 	bool migrate_first;
+	const struct wish_amount *resources; /* of the migration, beside the configuration's */
+	size_t resource_count;
+	struct str resources_field;
 	struct violations problems, warnings;
 };
 
@@ -36,13 +46,19 @@ void annotations_read(struct arena *arena, const struct config *config, const st
 bool annotations_same(struct arena *arena, const struct config *config, const struct workload *a,
 		      const struct workload *b, struct str namespace);
 
-/* Does the annotation steer Reloader (github.com/stakater/Reloader) over Secrets? */
+/*
+ * The service's name as the object gives it without an annotation: its label app.kubernetes.io/name, else its name. A
+ * ReplicaSet that a Deployment has made goes by the Deployment's. Empty when it has none.
+ */
+struct str annotations_app(struct arena *arena, const struct workload *workload);
+
+/*
+ * Does the annotation say whether Reloader (github.com/stakater/Reloader) watches Secrets, or which? What only says how
+ * it rolls out, or what it writes itself, does not.
+ */
 bool annotation_is_reloader(struct str key);
 
 /* Field path of an annotation of the workload: metadata.annotations[PREFIX/NAME]. */
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name);
-
-/* The text of connhook's own status annotation on an object; absent when it has none. */
-struct str annotation_status(const struct config *config, const struct json *metadata);
 
 #endif

@@ -2,9 +2,11 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "codec/json_patch.h"
 #include "kube/review.h"
 #include "policy/annotations.h"
-#include "policy/plan.h"
+#include "policy/plan/entry.h"
+#include "policy/plan/plan.h"
 #include "policy/rule.h"
 #include "policy/skip.h"
 
@@ -158,9 +160,6 @@ static void run_rule(struct call *c, enum rule_id id)
 	enum rule_mode mode = config->mode;
 	if (mode == MODE_OFF || rule_exempts(config, &c->request) || (c->phase == PHASE_MUTATE && !rules[id]->mutating))
 		return;
-	/* Two replicas with two configurations, while a new one rolls out: the other's work is not a fault. */
-	if (id == RULE_INJECTION_COMPLETE && c->has_plan && c->plan.other_config)
-		mode = MODE_WARN;
 	struct violations found = check_new(c, id, NULL);
 	if (found.count > 0 && c->request.old_object != NULL) {
 		/* Again, now that it is known what was there before: what is new is what has to be told. */
@@ -214,6 +213,45 @@ static bool is_unchanged(const struct call *c)
 	return annotations_same(c->arena, c->config, new, old, c->request.namespace);
 }
 
+static void free_tree(void *tree)
+{
+	json_free(tree);
+}
+
+/*
+ * Does the plan make the template of a Job what is stored? It cannot change after creation. So applying the manifest
+ * again, in which nothing is injected, succeeds when connhook injects the same once more. Where that would give
+ * something else, the object is left alone and the API server says what it thinks of it.
+ */
+static bool gives_stored_template(struct call *c)
+{
+	const struct json *patch;
+	if (c->plan.patch.p == NULL || c->plan.problems.count > 0 || c->arena->failed)
+		return false;
+	struct json *changed = json_copy(c->request.object);
+	if (changed == NULL || json_parse_in(c->arena, c->plan.patch, &patch, NULL) != 0 ||
+	    json_patch_apply(&changed, patch, NULL) != 0) {
+		json_free(changed);
+		c->arena->failed = true;
+		return false;
+	}
+	if (!arena_adopt(c->arena, free_tree, changed))
+		return false;
+	struct workload result;
+	struct workload_fault fault;
+	return workload_open(c->workload.kind, changed, &result, &fault) &&
+	       entry_same(result.template, c->old_workload.template);
+}
+
+/* Passes on what the plan warns of. */
+static void advise(struct call *c)
+{
+	c->out->advice = c->plan.warnings.items;
+	c->out->advice_count = c->plan.warnings.count;
+	for (size_t i = 0; i < c->plan.warnings.count; i++)
+		warn(c, c->plan.warnings.items[i].message);
+}
+
 /* Makes the plan and reports what is wrong with the annotations. */
 static const char *plan_workload(struct call *c, const struct workload_kind *kind)
 {
@@ -223,27 +261,26 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	const char *why = kind->only_judged ? NOT_A_WORKLOAD : skip_injection(&c->request);
 	if (why != NULL)
 		return why;
-	if (kind->template_is_immutable && str_eqz(c->request.operation, "UPDATE"))
+	bool job_update = kind->template_is_immutable && c->has_old_workload;
+	if (job_update && (c->phase != PHASE_MUTATE || json_equal(c->workload.template, c->old_workload.template)))
 		return "job-update";
 	plan_make(c->arena, c->config, &c->workload, c->request.namespace, c->has_old_workload ? &c->old_workload : NULL,
 		  &c->plan);
+	if (job_update && !gives_stored_template(c))
+		return "job-update";
 	c->has_plan = true;
 	const struct plan *old = c->plan.problems.count > 0 ? old_plan(c) : NULL;
 	struct violations problems = compared(c, &c->plan.problems, old ? &old->problems : NULL);
 	report(c, ANNOTATIONS, MODE_ENFORCE, false, &problems);
-	if (c->plan.problems.count > 0 || c->plan.skipped != NULL)
-		return c->plan.problems.count > 0 ? NULL : c->plan.skipped;
-	if (is_unchanged(c)) {
-		c->has_plan = false;
-		return "unchanged";
-	}
-	if (c->phase != PHASE_MUTATE)
+	if (c->plan.problems.count > 0)
 		return NULL;
-	c->out->advice = c->plan.warnings.items;
-	c->out->advice_count = c->plan.warnings.count;
-	for (size_t i = 0; i < c->plan.warnings.count; i++)
-		warn(c, c->plan.warnings.items[i].message);
-	return NULL;
+	if (is_unchanged(c)) {
+		c->has_plan = c->plan.skipped != NULL;
+		return c->plan.skipped != NULL ? c->plan.skipped : "unchanged";
+	}
+	if (c->phase == PHASE_MUTATE)
+		advise(c);
+	return c->plan.skipped;
 }
 
 /* ---- the answer ---- */

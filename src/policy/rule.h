@@ -5,7 +5,7 @@
 #include "kube/name.h"
 #include "kube/review.h"
 #include "policy/config.h"
-#include "policy/plan.h"
+#include "policy/plan/plan.h"
 #include "policy/violation.h"
 
 /* What a rule looks at: one object, the new or the old one of a request. */

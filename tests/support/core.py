@@ -147,9 +147,9 @@ def check(phase, body, request, a):
         if not isinstance(a.patch, list) or not a.patch:
             raise Wrong('a patch is a list that is not empty: %s' % a.patch)
         for op in a.patch:
-            if op['path'].endswith('~1status') and 'value' in op \
+            if op['path'].endswith(('~1status', '~1injected')) and 'value' in op \
                     and exact.dumps(exact.loads(op['value'].encode())) != op['value'].encode():
-                raise Wrong('the status annotation is not compact JSON: %s' % op)
+                raise Wrong('an annotation of connhook\'s is not compact JSON: %s' % op)
     if not r['allowed']:
         status = r.get('status', {})
         if (str(status.get('code')), status.get('reason')) not in (('422', 'Invalid'), ('403', 'Forbidden')) \
@@ -185,6 +185,7 @@ def check(phase, body, request, a):
 _TEMPLATE = r'/spec(/jobTemplate/spec)?/template/spec/'
 _ALLOWED = re.compile(
     r'/metadata/annotations(/[^/]+)?$'
+    r'|/spec(/jobTemplate/spec)?/template/metadata(/annotations(/[^/]+~1injected)?)?$'
     '|' + _TEMPLATE + r'(containers|initContainers)/\d+/(env|envFrom)(/(\d+|-))?$'
     '|' + _TEMPLATE + r'containers/\d+/env/\d+/(value|valueFrom|valueFrom/secretKeyRef)$'
     '|' + _TEMPLATE + r'(initContainers|imagePullSecrets)(/(\d+|-))?$'
@@ -202,7 +203,7 @@ def apply(patch, obj):
         if op['op'] == 'replace' and op['value'] and isinstance(lookup(obj, path), (list, dict)) \
                 and lookup(obj, path) and not re.search(r'/initContainers/\d+', path):
             raise Wrong('the patch replaces a whole list or object: %s' % op)
-        obj = jsonpatch.JsonPatch([op]).apply(obj, in_place=True)
+        obj = jsonpatch.JsonPatch([exact.copy(op)]).apply(obj, in_place=True)
     return obj
 
 

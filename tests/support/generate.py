@@ -329,6 +329,8 @@ def edit_order(rng, cfg, obj, user):
 def edit_container_add(rng, cfg, obj, user):
     spec = kube.template(obj)['spec']
     free = [n for n in OWN_NAMES if n not in {c['name'] for c in spec['containers']}]
+    if not free:
+        return
     new = _container(rng, rng.choice(free), True)
     spec['containers'].insert(rng.randint(0, len(spec['containers'])), new)
 

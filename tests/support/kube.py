@@ -5,6 +5,8 @@ from support import exact
 
 PREFIX = 'inject.zerotouch.io/'
 STATUS = PREFIX + 'status'
+RECORD = PREFIX + 'injected'
+LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 RELOADER = 'secret.reloader.stakater.com/reload'
 
 
@@ -83,6 +85,12 @@ def apply(last, new, live):
     """
     custom = '.' in live['apiVersion'].partition('/')[0]
     return _apply_map(last, new, live, custom)
+
+
+def declare(obj, manifest):
+    """What `kubectl apply` notes of the manifest, in the object that it sends."""
+    obj['metadata'] = {**obj['metadata'], 'annotations': {**(obj['metadata'].get('annotations') or {}),
+                                                          LAST_APPLIED: exact.dumps(manifest).decode()}}
 
 
 def _apply_map(last, new, live, custom):

@@ -1,0 +1,69 @@
+/*
+ * What the owner of a workload declares, as the object itself tells: its annotation
+ * kubectl.kubernetes.io/last-applied-configuration (client-side apply), and the `Apply` entries of its managedFields
+ * (server-side apply; kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
+ */
+#ifndef POLICY_PLAN_DECLARED_H
+#define POLICY_PLAN_DECLARED_H
+
+#include "kube/workload.h"
+#include "policy/config.h"
+#include "policy/plan/entry.h"
+
+/* A container that is declared: as it was applied, or as the fields that an Apply entry owns; the other is NULL. */
+struct declared_container {
+	bool init;
+	struct str name;
+	const struct json *applied, *fields;
+};
+
+/* Sorted keys of one list. */
+struct declared_keys {
+	struct entry_key *items;
+	size_t count, capacity;
+};
+
+struct declared {
+	struct declared_container *containers; /* sorted by list and name; several may have one name */
+	size_t count, capacity;
+	struct declared_keys pull_secrets;
+	const struct json *annotations;        /* of the applied metadata, or NULL */
+	const struct json *const *managed;     /* fieldsV1 of the Apply entries */
+	size_t managed_count;
+	bool env_from_applied;                 /* an Apply entry owns the envFrom of a container */
+	/*
+	 * The record itself is declared: somebody has applied a dump of the live object. What it declares is then a copy,
+	 * and no wish.
+	 */
+	bool is_copy;
+};
+
+/* Reads it from the workload's object. Memory is the arena; what cannot be read declares nothing. */
+void declared_read(struct arena *arena, const struct config *config, const struct workload *workload,
+		   struct declared *out);
+
+/* The entries of one container that its owner declares. */
+struct declared_entries {
+	struct declared_keys env_from, env;
+	bool env_from_applied; /* an Apply entry owns envFrom: all of it, since that list is atomic */
+};
+
+void declared_entries(struct arena *arena, const struct declared *d, struct str container,
+		      struct declared_entries *out);
+
+/* Adds the keys of an array's entries, which are declared as well. */
+void declared_add(struct arena *arena, enum entry_kind kind, const struct json *array, struct declared_keys *keys);
+
+bool declared_has(const struct declared_keys *keys, const struct entry_key *key);
+
+/* Does the owner declare an init container of that name? And this field of it? */
+bool declared_init(const struct declared *d, struct str name);
+bool declared_init_field(const struct declared *d, struct str name, const char *field);
+
+/* The init container of that name as it was applied by client-side apply; NULL when it was not. */
+const struct json *declared_init_applied(const struct declared *d, struct str name);
+
+/* Does the owner declare that annotation of the workload's metadata? */
+bool declared_annotation(const struct declared *d, struct arena *arena, struct str key);
+
+#endif
