@@ -184,6 +184,8 @@ e2e:
 	@$(PYTHON) tests/e2e/binaries.py
 	@$(PYTHON) tests/e2e/selftest.py
 	@$(PYTHON) tests/e2e/scenarios.py --program $(B)/connhook
+	@$(PYTHON) tests/e2e/policies.py --build $(B)
+	@$(PYTHON) tests/e2e/ownership.py
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
 	@$(MAKE) --no-print-directory chart
 

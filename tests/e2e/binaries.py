@@ -149,6 +149,14 @@ def find(names):
 
 # What the scenarios run. There is no kube-controller-manager beside the programs of KUBEBUILDER_ASSETS, as a rule.
 CLUSTER = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
+# What the controllers' scenarios run as well.
+CONTROLLERS = ("kube-scheduler", "kwok", "rollouts-controller")
+
+
+def has_controllers():
+    """Debian's Kubernetes and KUBEBUILDER_ASSETS come without."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS") and not os.environ.get("KUBERNETES")
+    return not assets and recipes.version() != recipes.DEBIAN
 
 
 def main(arguments):

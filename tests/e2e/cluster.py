@@ -45,6 +45,9 @@ USERS = {
     "deployment-controller": ("system:serviceaccount:kube-system:deployment-controller",
                               ["system:serviceaccounts", "system:serviceaccounts:kube-system"]),
     "controller-manager": ("system:kube-controller-manager", []),
+    "scheduler": ("system:kube-scheduler", []),
+    "rollouts": ("system:serviceaccount:argo-rollouts:argo-rollouts",
+                 ["system:serviceaccounts", "system:serviceaccounts:argo-rollouts"]),
 }
 
 # A tenant may do anything in namespaces but nothing with the cluster.
@@ -314,16 +317,19 @@ class Cluster:
             self.start_controllers()
 
     def start_controllers(self):
-        program = self.programs.get("kube-controller-manager")
-        if not program:
+        if "kube-controller-manager" not in self.programs:
             raise ClusterError("there is no kube-controller-manager beside this kube-apiserver")
-        port = free_ports(1)[0]
-        self.processes["kube-controller-manager"] = start_process(
-            [program, "--kubeconfig=" + self.path("kubeconfig-controller-manager"),
-             "--controllers=" + ",".join(self.controllers), "--use-service-account-credentials=true",
-             "--service-account-private-key-file=" + self.path("sa.key"), "--root-ca-file=" + self.ca_file,
-             "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=%d" % port,
-             "--cert-dir=" + self.path("certs-controllers")], self.path("kube-controller-manager.log"))
+        self.start("kube-controller-manager", [
+            "--kubeconfig=" + self.path("kubeconfig-controller-manager"),
+            "--controllers=" + ",".join(self.controllers), "--use-service-account-credentials=true",
+            "--service-account-private-key-file=" + self.path("sa.key"), "--root-ca-file=" + self.ca_file,
+            "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=%d" % free_ports(1)[0],
+            "--cert-dir=" + self.path("certs-controllers")])
+
+    def start(self, program, arguments):
+        """One more process that ends with the cluster."""
+        self.processes[program] = start_process([self.programs[program], *arguments], self.path(program + ".log"),
+                                                self.environment())
 
     def _is_ready(self):
         for name, process in self.processes.items():

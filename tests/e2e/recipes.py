@@ -78,7 +78,25 @@ def fetched(package, program):
     return Recipe(program, FETCH % (package, package, package, program, program), [program])
 
 
+def upstream(program, module, wanted, checksum, package, keep=()):
+    """A program of another project, built in a copy of its Go module, as its own go.mod and go.sum say. `keep`:
+    folders of the source, such as its CRDs, that are put beside the program."""
+    return Recipe("%s-%s" % (program, wanted), """
+go mod download -json '%s@%s' > module.json
+[ "$(jq -r .Sum module.json)" = '%s' ]
+cp -r "$(jq -r .Dir module.json)" source
+chmod -R u+w source
+cd source
+export CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
+go build -p 2 -trimpath -ldflags '-s -w' -o "$OUT/%s" %s
+""" % (module, wanted, checksum, program, package) + "".join('cp -r %s "$OUT/"\n' % folder for folder in keep),
+                  [program], ("jq",))
+
+
 RECIPES = [
+    upstream("kwok", "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=", "./cmd/kwok"),
+    upstream("rollouts-controller", "github.com/argoproj/argo-rollouts", "v1.10.1",
+             "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=", "./cmd/rollouts-controller", ["manifests/crds"]),
     fetched("etcd-server", "etcd"),
     fetched("prometheus", "promtool"),
     Recipe("clients", """

@@ -618,7 +618,10 @@ class Scenarios(Base):
         self.assertEqual(after["spec"], first["spec"])
         # A Deployment's generation counts changed annotations too, with or without connhook.
         self.assert_generation(after, 2)
-        self.assertGreater(HOOK.metric_sum("connhook_skipped_total"), skipped)
+        if CLUSTER.version < (1, 30):
+            self.assertGreater(HOOK.metric_sum("connhook_skipped_total"), skipped)
+        else:   # matchConditions spare it: connhook may be down
+            self.assertEqual(HOOK.metric_sum("connhook_skipped_total"), skipped)
         # Of an object that connhook has not seen yet, the controller's update changes nothing, and is allowed.
         self.kubectl("delete", "deployment/shop")
         HOOK.unregister()

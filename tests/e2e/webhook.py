@@ -184,8 +184,8 @@ class Connhook:
             with open(template, encoding="utf-8") as file:
                 return file.read().replace("@URL@", self.url).replace("@CA@", base64_file(self.ca_file))
         config = ["--config", self.config] if self.config else []
-        return self.cluster.run([self.program, "webhook-config", *config, "--ca-file", self.ca_file,
-                                 "--url", self.url]).out
+        return self.cluster.run([self.program, "webhook-config", *config, "--ca-file", self.ca_file, "--url", self.url,
+                                 "--kubernetes-version", "%d.%d" % self.cluster.version]).out
 
     def register(self, text, is_effective=None):
         """Applies the configurations and waits until the API server calls connhook."""
@@ -215,7 +215,7 @@ class Webhook:
     """A mutating webhook that is not connhook. `configuration` decides by its name whether it is called before or
     after connhook; `patch(request)` returns JSON Patch operations. It sees objects with the label e2e/other."""
 
-    def __init__(self, cluster, configuration, patch):
+    def __init__(self, cluster, configuration, patch, again="IfNeeded"):
         self.cluster, self.configuration, self.patch, self.calls = cluster, configuration, patch, 0
         self.port = free_ports(1)[0]
         certificate, key = (cluster.path("%s.%s" % (configuration, end)) for end in ("crt", "key"))
@@ -251,7 +251,7 @@ class Webhook:
             "metadata": {"name": configuration},
             "webhooks": [{
                 "name": "mirror.other.test", "admissionReviewVersions": ["v1"], "sideEffects": "None",
-                "reinvocationPolicy": "IfNeeded", "failurePolicy": "Fail",
+                "reinvocationPolicy": again, "failurePolicy": "Fail",
                 "clientConfig": {"url": "https://127.0.0.1:%d/" % self.port, "caBundle": base64_file(certificate)},
                 "objectSelector": {"matchLabels": {"e2e/other": "true"}},
                 "rules": [{"apiGroups": ["apps", "batch", "argoproj.io"], "apiVersions": ["*"],
