@@ -21,6 +21,7 @@
 #define LIMIT_YAML_DEPTH 256          /* levels of nesting in YAML */
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
 #define LIMIT_LIST 64                 /* elements of a list in an annotation */
+#define LIMIT_SHELL_DEPTH 8           /* scripts in scripts, and commands in commands, that are read */
 
 /* one decision */
 #define LIMIT_WORK 200000000UL        /* units of work (base/budget.h) */
@@ -63,10 +64,10 @@
 #define LIMIT_LOG_LINE (4 * KIB)          /* one line of the log: written whole into a pipe */
 #define LIMIT_LOG_VALUE 256               /* one value in it that a user can choose */
 #define LIMIT_LOG_BURST 10                /* lines a second about connections, for each thread */
-#define LIMIT_METRIC_KINDS 64             /* kinds that are counted by name */
+#define LIMIT_METRIC_KINDS 192            /* kinds that are counted by name */
 #define LIMIT_METRIC_NAMES 64             /* rules, or reasons for a skip, that are counted by name */
 #define LIMIT_METRIC_BINDINGS 256         /* bindings that are counted by name */
-#define LIMIT_METRICS (2 * MIB)           /* the text of /metrics with every series there can be */
+#define LIMIT_METRICS (6 * MIB)           /* the text of /metrics with every series there can be */
 
 /* time */
 #define REQUEST_SECONDS 10                /* for a request, and again for its answer; --request-timeout */

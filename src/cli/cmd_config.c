@@ -1,5 +1,6 @@
-/* connhook config: check a configuration, show a shipped one. */
+/* connhook config: check a configuration, score it, show a shipped one. */
 #include "cli/cli.h"
+#include "cli/config_test.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -7,9 +8,13 @@
 static const char help[] =
 	"connhook config check FILE                     is this configuration good?\n"
 	"connhook config show [--profile NAME]          print a shipped configuration\n"
+	"connhook config test [--config FILE] LIST...   score a configuration, or the built-in one\n"
 	"\n"
 	"NAME is managed (the default: databases outside the cluster) or in-cluster.\n"
 	"FILE is YAML; - reads standard input. An error names file:line:column.\n"
+	"LIST is a table, parted by tabs, whose first line names its columns: verdict, and image, or container (JSON),\n"
+	"or name and value (of a variable), or apiVersion and kind. Verdicts: server, database, credential or denied;\n"
+	"other, client, harmless or allowed; either. It exits with 1 when the rules say something else about a row.\n"
 	"Start from a shipped one:  connhook config show > connhook.yaml\n";
 
 static int check(int argc, char **argv)
@@ -53,7 +58,9 @@ int cmd_config(int argc, char **argv)
 		return check(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "show") == 0)
 		return show(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "test") == 0)
+		return config_test(argc - 1, argv + 1);
 	if (argc > 1)
-		return cli_fail("config: unknown command \"%s\"; expected check or show", argv[1]);
-	return cli_fail("config needs a command: check or show; see connhook config --help");
+		return cli_fail("config: unknown command \"%s\"; expected check, show or test", argv[1]);
+	return cli_fail("config needs a command: check, show or test; see connhook config --help");
 }

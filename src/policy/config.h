@@ -55,7 +55,7 @@ struct group_kind {
 };
 
 /* Lists that one rule may have as parameters. */
-#define RULE_LISTS 3
+#define RULE_LISTS 4
 
 /* What every rule has, and its parameters, which struct rule describes. */
 struct rule_config {

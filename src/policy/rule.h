@@ -88,9 +88,6 @@ bool rule_integer(struct str text, int *out);
 #define RULE_CLAIMS 3
 extern const struct group_kind rule_claims[RULE_CLAIMS];
 
-/* Programs of database images that are clients: a container that runs one of them serves nothing. */
-extern const struct names rule_database_clients;
-
 extern const struct rule rule_claim_secret_name;
 extern const struct rule rule_no_in_cluster_database;
 extern const struct rule rule_external_secret_path;

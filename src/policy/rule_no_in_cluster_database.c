@@ -7,9 +7,12 @@
 #include "base/text.h"
 #include "kube/image.h"
 #include "kube/workload.h"
+#include "policy/database_client.h"
+#include "policy/database_image.h"
+#include "policy/database_kinds.h"
 
 /* The lists of its configuration. */
-enum { IMAGES, ALLOWED_IMAGES };
+enum { PRODUCTS, IMAGES, ALLOWED_IMAGES, CLIENTS };
 
 /* The platform's own group, whose WebService asks by a field. */
 #define PLATFORM_GROUP "platform.bizmatters.io"
@@ -19,105 +22,11 @@ enum { IMAGES, ALLOWED_IMAGES };
 	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it " \
 	"with the annotation "
 
-/* Group and kind globs. atlas.mongodb.com and the cloud providers' groups manage databases elsewhere: not here. */
-static const struct group_kind databases[] = {
-	{STR_INIT("database.bizmatters.io"), STR_INIT("PostgresInstance")},
-	{STR_INIT("postgresql.cnpg.io"), STR_INIT("*")},                   /* CloudNativePG */
-	{STR_INIT("acid.zalan.do"), STR_INIT("postgresql")},               /* Zalando */
-	{STR_INIT("postgres-operator.crunchydata.com"), STR_INIT("PostgresCluster")}, /* Crunchy */
-	{STR_INIT("stackgres.io"), STR_INIT("SG*Cluster")},
-	{STR_INIT("pgv2.percona.com"), STR_INIT("Percona*")},              /* Percona */
-	{STR_INIT("pg.percona.com"), STR_INIT("Percona*")},
-	{STR_INIT("pxc.percona.com"), STR_INIT("PerconaXtraDB*")},
-	{STR_INIT("ps.percona.com"), STR_INIT("Percona*")},
-	{STR_INIT("psmdb.percona.com"), STR_INIT("Percona*")},
-	{STR_INIT("mysql.oracle.com"), STR_INIT("InnoDBCluster")},         /* MySQL */
-	{STR_INIT("mysql.presslabs.org"), STR_INIT("Mysql*")},
-	{STR_INIT("moco.cybozu.com"), STR_INIT("MySQLCluster")},
-	{STR_INIT("planetscale.com"), STR_INIT("Vitess*")},
-	{STR_INIT("k8s.mariadb.com"), STR_INIT("*")},                      /* MariaDB */
-	{STR_INIT("mariadb.mmontes.io"), STR_INIT("*")},
-	{STR_INIT("enterprise.mariadb.com"), STR_INIT("*")},
-	{STR_INIT("mongodbcommunity.mongodb.com"), STR_INIT("*")},         /* MongoDB */
-	{STR_INIT("mongodb.com"), STR_INIT("MongoDB*")},
-	{STR_INIT("crdb.cockroachlabs.com"), STR_INIT("*")},               /* CockroachDB */
-	{STR_INIT("cassandra.datastax.com"), STR_INIT("*")},               /* Cassandra, K8ssandra */
-	{STR_INIT("k8ssandra.io"), STR_INIT("*")},
-	{STR_INIT("scylla.scylladb.com"), STR_INIT("Scylla*")},            /* Scylla */
-	{STR_INIT("clickhouse.altinity.com"), STR_INIT("ClickHouseInstallation*")}, /* ClickHouse */
-	{STR_INIT("clickhouse.com"), STR_INIT("ClickHouseCluster")},
-	{STR_INIT("kubedb.com"), STR_INIT("Postgres")},                    /* KubeDB; its caches are not databases */
-	{STR_INIT("kubedb.com"), STR_INIT("MySQL")},
-	{STR_INIT("kubedb.com"), STR_INIT("MariaDB")},
-	{STR_INIT("kubedb.com"), STR_INIT("MongoDB")},
-	{STR_INIT("kubedb.com"), STR_INIT("PerconaXtraDB")},
-	{STR_INIT("kubedb.com"), STR_INIT("Cassandra")},
-	{STR_INIT("kubedb.com"), STR_INIT("ClickHouse")},
-	{STR_INIT("kubedb.com"), STR_INIT("MSSQLServer")},
-	{STR_INIT("kubedb.com"), STR_INIT("Oracle")},
-	{STR_INIT("kubedb.com"), STR_INIT("Singlestore")},
-	{STR_INIT("kubedb.com"), STR_INIT("FerretDB")},
-	{STR_INIT("kubedb.com"), STR_INIT("Neo4j")},
-	{STR_INIT("apps.kubeblocks.io"), STR_INIT("Cluster")},             /* KubeBlocks */
-	{STR_INIT("yugabyte.com"), STR_INIT("YB*")},                       /* YugabyteDB */
-	{STR_INIT("operator.yugabyte.io"), STR_INIT("YB*")},
-	{STR_INIT("pingcap.com"), STR_INIT("TidbCluster")},                /* TiDB */
-	{STR_INIT("core.pingcap.com"), STR_INIT("*")},
-};
-
-/* The last part of an image's repository; with a slash, the last parts. */
-static const struct str server_images[] = {
-	STR_INIT("postgres"), STR_INIT("postgresql"), STR_INIT("postgresql-repmgr"), STR_INIT("postgis"),
-	STR_INIT("pgvector"), STR_INIT("timescaledb"), STR_INIT("timescaledb-ha"), STR_INIT("crunchy-postgres*"),
-	STR_INIT("spilo*"), STR_INIT("mysql"), STR_INIT("mysql-server"), STR_INIT("mysql/*-server"), STR_INIT("mariadb"),
-	STR_INIT("mariadb-galera"), STR_INIT("percona"), STR_INIT("percona-server"), STR_INIT("percona-server-mongodb"),
-	STR_INIT("percona-xtradb-cluster"), STR_INIT("mongo"), STR_INIT("mongodb"), STR_INIT("mongodb-sharded"),
-	STR_INIT("mongodb-*-server"), STR_INIT("cockroach"), STR_INIT("cassandra"), STR_INIT("scylla"),
-	STR_INIT("clickhouse"), STR_INIT("clickhouse-server"), STR_INIT("yugabyte"), STR_INIT("tidb"), STR_INIT("tikv"),
-	STR_INIT("mssql/server"), STR_INIT("database/express"), STR_INIT("database/free"),
-	STR_INIT("database/enterprise"), STR_INIT("oracle-free"), STR_INIT("oracle-xe"), STR_INIT("neo4j"),
-	STR_INIT("couchdb"), STR_INIT("couchbase"), STR_INIT("arangodb"), STR_INIT("influxdb"), STR_INIT("surrealdb"),
-	STR_INIT("rethinkdb"), STR_INIT("ferretdb"),
-};
-
-/* Not servers, whatever list a configuration adds. */
-static const struct str other_images[] = {
-	STR_INIT("*exporter*"), STR_INIT("*-client"), STR_INIT("*-proxy"), STR_INIT("*-operator"), STR_INIT("*-backup"),
-	STR_INIT("pgbouncer*"), STR_INIT("pgpool*"), STR_INIT("proxysql*"),
-};
-
-static const struct str clients[] = {
-	STR_INIT("psql"), STR_INIT("pg_dump"), STR_INIT("pg_dumpall"), STR_INIT("pg_restore"), STR_INIT("pg_isready"),
-	STR_INIT("createdb"), STR_INIT("dropdb"), STR_INIT("mysql"), STR_INIT("mysqldump"), STR_INIT("mysqladmin"),
-	STR_INIT("mariadb"), STR_INIT("mariadb-dump"), STR_INIT("mariadb-admin"), STR_INIT("mongosh"), STR_INIT("mongo"),
-	STR_INIT("mongodump"), STR_INIT("mongorestore"), STR_INIT("cqlsh"), STR_INIT("clickhouse-client"),
-};
-
-const struct names rule_database_clients = RULE_NAMES(clients);
-
-/* A glob without a slash is about the last part of the repository; one with slashes about as many last parts. */
-static bool image_matches(const struct names *list, const struct image *image)
+static bool is_server(const struct rule_context *context, const struct image *image)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		struct str glob = list->items[i], tail = image->repository;
-		size_t slashes = 0, start = tail.n;
-		for (size_t k = 0; k < glob.n; k++)
-			slashes += glob.p[k] == '/';
-		while (start > 0 && (tail.p[start - 1] != '/' || slashes-- > 0))
-			start--;
-		if (str_glob(glob, str_from(tail, start)))
-			return true;
-	}
-	return false;
-}
-
-static bool runs_client(const struct json *container)
-{
-	struct str program = json_string(json_first(json_getz(container, "command")));
-	size_t slash = str_rfind(program, '/');
-	if (slash < program.n)
-		program = str_from(program, slash + 1);
-	return names_match(&rule_database_clients, program);
+	const struct names *lists = context->rule->lists;
+	struct database_lists database = {&lists[PRODUCTS], &lists[IMAGES], &lists[ALLOWED_IMAGES]};
+	return database_image_is_server(&database, image);
 }
 
 static void check_containers(const struct rule_context *context, const struct json *list, const char *name,
@@ -129,15 +38,26 @@ static void check_containers(const struct rule_context *context, const struct js
 		struct image image;
 		if (sidecars_only && !str_eqz(json_string(json_getz(c, "restartPolicy")), "Always"))
 			continue;
-		if (!image_parse(reference, &image) || !image_matches(&context->rule->lists[IMAGES], &image) ||
-		    image_matches(&context->rule->lists[ALLOWED_IMAGES], &image) || runs_client(c))
+		if (reference.n == 0) /* somebody fills it in later */
 			continue;
-		violation_add(found,
-			      arena_fmt(context->arena, "%s.spec.%s[%zu].image", context->workload->kind->template_field, name,
-					index),
-			      arena_fmt(context->arena, "%s:%.*s:image:%.*s", name, STR_ARG(container_name(c)), STR_ARG(reference)),
-			      "found image %s, a database server; expected none: " INSTEAD "%.*s/bindings: db",
-			      text_quote_name(reference).text, STR_ARG(context->config->annotation_prefix));
+		bool good = image_parse(reference, &image);
+		if (good && (!is_server(context, &image) ||
+			     database_runs_client(context->arena, &context->rule->lists[CLIENTS], c)))
+			continue;
+		struct str field = arena_fmt(context->arena, "%s.spec.%s[%zu].image",
+					     context->workload->kind->template_field, name, index);
+		struct str identity = arena_fmt(context->arena, "%s:%.*s:image:%.*s", name, STR_ARG(container_name(c)),
+						STR_ARG(reference));
+		if (good)
+			violation_add(found, field, identity,
+				      "found image %s, a database server; expected none: " INSTEAD "%.*s/bindings: db",
+				      text_quote_name(reference).text, STR_ARG(context->config->annotation_prefix));
+		else
+			violation_add(found, field, identity,
+				      "found image %s, which no container runtime can read; expected "
+				      "[registry[:port]/]name[:tag][@digest], where only the registry may have upper-case "
+				      "letters; correct it, or leave it empty for whoever fills it in",
+				      text_quote_name(reference).text);
 	}
 }
 
@@ -183,10 +103,12 @@ const struct rule rule_no_in_cluster_database = {
 	.forbidden = true,
 	.check = check,
 	.resources = resources,
-	.kinds = databases,
-	.kind_count = sizeof databases / sizeof databases[0],
+	.kinds = database_kinds,
+	.kind_count = DATABASE_KINDS,
 	.lists = {
-		[IMAGES] = {.key = "images", .names = RULE_NAMES(server_images), .form = &repository_globs},
-		[ALLOWED_IMAGES] = {.key = "allowedImages", .names = RULE_NAMES(other_images), .form = &repository_globs},
+		[PRODUCTS] = {"products", {database_products_included, DATABASE_PRODUCTS}, &database_products},
+		[IMAGES] = {.key = "images", .form = &repository_globs},
+		[ALLOWED_IMAGES] = {.key = "allowedImages", .form = &repository_globs},
+		[CLIENTS] = {.key = "clients"},
 	},
 };

@@ -30,6 +30,8 @@ LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 RULES = ('claim-secret-name', 'no-in-cluster-database', 'external-secret-path', 'literal-credentials',
          'reserved-secret', 'sync-wave')
 NOT_EXPRESSED = ('injection-complete', 'env-collision')
+# Rules of which CEL says a part: what it denies, connhook denies. docs/native.md says which part.
+PARTLY = {'no-in-cluster-database', 'literal-credentials'}
 FORBIDDEN = ('no-in-cluster-database', 'reserved-secret')
 POLICY = 'ValidatingAdmissionPolicy'
 
@@ -42,7 +44,7 @@ defaults: [{namespaces: ["tenant-*", "x?y"], matchLabels: {a/b: "c"}, bindings: 
 exempt: {namespaces: ["*-system"], users: ['q"uote*x', 'back\\slash*x']}
 rules:
   no-in-cluster-database: {mode: enforce, kinds: {extend: [{group: "*.db.example", kind: "*"}]},
-                           images: {replace: []},
+                           products: {replace: []},
                            exempt: {namespaces: ["*"], users: [a], labels: {"a/b": "c*", d: "e"}}}
   external-secret-path: {servicePaths: {extend: ["/a.b/{service}/*"]}, sharedPaths: {replace: []}}
   reserved-secret: {mode: enforce, names: {extend: ["?-x"]}}
@@ -70,11 +72,9 @@ DIFFERENT = {
     'external-secret-path/data-no-list': 'external-secret-path',
     'external-secret-path/key-no-string': 'external-secret-path',
     'external-secret-path/spec-no-object': 'external-secret-path',
-    'literal-credentials/value-no-string': 'literal-credentials',
     'ratchet-paths/another-scalar': 'external-secret-path',
     # The same fault once more at the same place: connhook counts, CEL asks whether it was there.
     'ratchet-paths/once-more': 'external-secret-path',
-    'ratchet/the-password-twice': 'literal-credentials',
 }
 
 # Sent to standard input: {"policies": [...], "requests": [{"request": {...}, "policies": [number, ...]}, ...]}.
@@ -300,7 +300,8 @@ class NativeTest(command.CommandTest):
                     denies[rule_of(policies[number][POLICY])] = result['message']
             said.append((name, denies))
             for rule in set(denies) ^ denied:
-                different[name] = rule
+                if rule in denies or rule not in PARTLY:
+                    different[name] = rule
         return said, different
 
     def test_golden_cases(self):

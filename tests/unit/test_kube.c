@@ -8,6 +8,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define HEX32 "0123456789abcdef0123456789abcdef"
+#define HEX64 HEX32 HEX32
 #define SHA "sha256:" HEX32 HEX32
 #define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A64 A63 "a"
@@ -106,7 +107,7 @@ START_TEST(image_references)
 		{"library/postgres", "docker.io", "postgres", "postgres", "", "", true},
 		{"docker.io/postgres", "docker.io", "postgres", "postgres", "", "", true},
 		{"docker.io/library/postgres:16", "docker.io", "postgres", "postgres", "16", "", true},
-		{"index.docker.io/library/postgres", "index.docker.io", "postgres", "postgres", "", "", true},
+		{"index.docker.io/library/postgres", "docker.io", "postgres", "postgres", "", "", true},
 		{"bitnami/postgresql:16.2.0", "docker.io", "bitnami/postgresql", "postgresql", "16.2.0", "", false},
 		{"ghcr.io/library/postgres", "ghcr.io", "library/postgres", "postgres", "", "", false},
 		{"ghcr.io/bizmatters/identity-service:v1.0.0", "ghcr.io", "bizmatters/identity-service", "identity-service",
@@ -125,7 +126,14 @@ START_TEST(image_references)
 		{"app:5000", "docker.io", "app", "app", "5000", "", true},
 		{"Registry.Example/app", "Registry.Example", "app", "app", "", "", false},
 		{"app:" A63 A64 "a", "docker.io", "app", "app", A63 A64 "a", "", true},
-		{"app@algo+x.y-z_0:" HEX32, "docker.io", "app", "app", "", "algo+x.y-z_0:" HEX32, true},
+		{"app@sha512:" HEX64 HEX64, "docker.io", "app", "app", "", "sha512:" HEX64 HEX64, true},
+		{"app@sha384:" HEX64 HEX32, "docker.io", "app", "app", "", "sha384:" HEX64 HEX32, true},
+		/* a path has no upper-case letter: what has one is a host */
+		{"Harbor/postgres:16", "Harbor", "postgres", "postgres", "16", "", false},
+		{"LOCALHOST/app", "LOCALHOST", "app", "app", "", "", false},
+		{"A/library/app", "A", "library/app", "app", "", "", false},
+		{"[2001:DB8::1]:5000/a/b", "[2001:DB8::1]:5000", "a/b", "b", "", "", false},
+		{HEX32 HEX32 ":1", "docker.io", HEX32 HEX32, HEX32 HEX32, "1", "", true},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct image image;
@@ -148,6 +156,9 @@ START_TEST(no_image_references)
 		"", " ", "postgres ", " postgres", "Postgres", "library/Postgres", "app:", "app:-x", "app:a/b",
 		("app:" A64 A64 "a"),
 		"app@", "app@sha256", "app@sha256:", "app@sha256:abc", ("app@:" HEX32), ("app@sha256:" HEX32 "g"),
+		("app@sha256:" HEX32), ("app@sha256:" HEX64 "a"), ("app@algo+x.y-z_0:" HEX32), ("app@md5:" HEX32),
+		("app@sha256:" HEX32 "ABCDEFABCDEFABCDEFABCDEFABCDEFAB"), HEX64, "Harbor_1/postgres", "a/B", "A/B",
+		"[fe80::1%eth0]/app", "[x]/app",
 		("app@" SHA "@" SHA),
 		"/app", "app/", "a//b", "-app", "app-", "a___b", "a._b", "a..b", "a.-b", "_a", "ghcr.io/", "ghcr.io:",
 		"my.registry:/app", "my.registry:x/app", "-host.io/app", "host..io/app", "[::1/app", "[]/app", "[::1]5000/app",

@@ -1,0 +1,11 @@
+/* Which kinds of objects make a database's server in the cluster. */
+#ifndef POLICY_DATABASE_KINDS_H
+#define POLICY_DATABASE_KINDS_H
+
+#include "policy/config.h"
+
+#define DATABASE_KINDS 158
+
+extern const struct group_kind database_kinds[DATABASE_KINDS];
+
+#endif
