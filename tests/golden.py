@@ -20,7 +20,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cases')
 PHASES = ('mutate', 'validate')
 PROFILES = ('managed', 'in-cluster')
 HEADER = '# Written by `make golden`; read it, do not edit it.\n'
-KEYS = {'about', 'config', 'object', 'old', 'after', 'edit', 'apply', 'replace', 'operation', 'user', 'groups',
+KEYS = {'about', 'config', 'object', 'old', 'after', 'edit', 'apply', 'replace', 'undo', 'operation', 'user', 'groups',
         'namespace', 'name', 'subresource', 'dryRun', 'phases', 'envelope', 'body', 'check', 'before'}
 HOSTILE = 'hostile'   # the folder of bad input, and how many requests of it must differ
 HOSTILE_LEAST = 900
@@ -164,6 +164,8 @@ class Case:
                 kube.declare(obj, new)
             elif 'replace' in r:
                 obj = manifest = change(manifest, r['replace'])
+            elif 'undo' in r:
+                obj = kube.undo(old, self.states[r['undo']][1])
             if 'edit' in r:
                 obj = change(obj, r['edit'])
             operation = r.get('operation', 'UPDATE')

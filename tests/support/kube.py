@@ -87,6 +87,20 @@ def apply(last, new, live):
     return _apply_map(last, new, live, custom)
 
 
+def undo(live, earlier):
+    """
+    What `kubectl rollout undo` sends: the pod template of an earlier state; of a Deployment its annotations as well,
+    but for those that kubectl leaves out.
+    """
+    obj = exact.copy(live)
+    obj['spec']['template'] = exact.copy(template(earlier))
+    if obj['kind'] == 'Deployment':
+        now, then = (o['metadata'].get('annotations') or {} for o in (live, earlier))
+        obj['metadata']['annotations'] = {**{k: v for k, v in now.items() if k == LAST_APPLIED},
+                                          **{k: v for k, v in then.items() if k != LAST_APPLIED}}
+    return obj
+
+
 def declare(obj, manifest):
     """What `kubectl apply` notes of the manifest, in the object that it sends."""
     obj['metadata'] = {**obj['metadata'], 'annotations': {**(obj['metadata'].get('annotations') or {}),

@@ -6,7 +6,6 @@
 #include "codec/json_pointer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define INIT "initContainers"
 
@@ -15,6 +14,8 @@ enum field_rule {
 	FIELD_EXACT, /* it is connhook's alone */
 	FIELD_VALUE, /* somebody else's change stays until connhook wants another value than before */
 	FIELD_LIST,  /* the same for each of its entries, which `key` tells apart; entries of others stay */
+	FIELD_IMAGE, /* as FIELD_VALUE; the record has it in words */
+	FIELD_MODEL, /* somebody else's change, and the API server's default, stay until the model's value changes */
 };
 
 /* The fields that connhook sets; others are the API server's defaults or somebody else's. */
@@ -27,8 +28,8 @@ static const struct field {
 	{"command", FIELD_EXACT, NULL},
 	{"env", FIELD_LIST, "name"},
 	{"envFrom", FIELD_LIST, NULL},
-	{"image", FIELD_VALUE, NULL},
-	{"imagePullPolicy", FIELD_VALUE, NULL},
+	{"image", FIELD_IMAGE, NULL},
+	{"imagePullPolicy", FIELD_MODEL, NULL},
 	{"resources", FIELD_VALUE, NULL},
 	{"securityContext", FIELD_VALUE, NULL},
 	{"volumeMounts", FIELD_LIST, "mountPath"},
@@ -121,21 +122,22 @@ static const struct json *wanted(struct scene *s, const struct json *model, cons
 	return plan_parse(s, &text);
 }
 
-/* Its part of the record: name, image, command, and a hash of each field as it is wanted. */
-static struct str record_of(struct scene *s, const struct json *want)
+/* Its part of the record: name, model, image, command, and a hash of each field as it is wanted. */
+static struct str record_of(struct scene *s, const struct json *want, struct str model)
 {
 	struct buf text;
 	buf_init(&text, LIMIT_PATCH);
 	struct json_writer w = {.out = &text};
 	jw_object(&w);
 	write_field(&w, "command", json_getz(want, "command"));
+	jw_member(&w, "from", model);
 	write_field(&w, "image", json_getz(want, "image"));
 	jw_member(&w, "name", s->config->migration_container);
 	jw_key(&w, "wish");
 	jw_object(&w);
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const struct json *v = json_getz(want, fields[i].name);
-		if (fields[i].rule == FIELD_EXACT || strcmp(fields[i].name, "image") == 0 || json_is_empty(v))
+		if ((fields[i].rule != FIELD_VALUE && fields[i].rule != FIELD_LIST) || json_is_empty(v))
 			continue;
 		jw_key(&w, fields[i].name);
 		buf_fmt(&text, "\"x%016llx\"", entry_hash(v));
@@ -273,7 +275,8 @@ static const struct json *merge(struct scene *s, const struct field *field, cons
 			jw_value(&writer, e);
 	}
 	jw_array_end(&writer);
-	return plan_parse(s, &text);
+	const struct json *merged = plan_parse(s, &text);
+	return as_before && !*lacks ? have : merged;
 }
 
 /* What the field should become; `have` when it may stay as it is. *lacks: it does not do what is wanted. */
@@ -283,26 +286,33 @@ static const struct json *resolve(struct scene *s, const struct field *field, co
 	*lacks = true;
 	if (entry_same(have, want))
 		return have;
-	if (field->rule == FIELD_EXACT)
+	const struct json *before = json_getz(old_model, field->name);
+	bool as_before = false;
+	switch (field->rule) {
+	case FIELD_EXACT:
 		return want;
-	bool image = strcmp(field->name, "image") == 0;
-	bool as_before = image ? str_eq(s->record.migration.image, json_string(want))
-			       : record_wished(&s->record, field->name, entry_hash(want));
-	if (field->rule == FIELD_LIST) {
+	case FIELD_MODEL:
+		as_before = want == NULL || old_model == NULL || entry_same(before, want);
+		break;
+	case FIELD_IMAGE:
+		as_before = str_eq(s->record.migration.image, json_string(want));
+		break;
+	case FIELD_VALUE:
+		as_before = record_wished(&s->record, field->name, want);
+		break;
+	case FIELD_LIST:
 		/* As connhook left it: nobody else has a part in it. */
-		if (json_kind(have) != JSON_ARRAY || record_wished(&s->record, field->name, entry_hash(have)))
+		if (json_kind(have) != JSON_ARRAY || record_wished(&s->record, field->name, have))
 			return want;
-		return merge(s, field, have, want, json_getz(old_model, field->name), as_before, lacks);
+		return merge(s, field, have, want, before, record_wished(&s->record, field->name, want), lacks);
 	}
-	/* Without a policy in the model there is no opinion: what stands there is the API server's default. */
-	bool no_opinion = want == NULL && strcmp(field->name, "imagePullPolicy") == 0;
-	return no_opinion || (as_before && !json_is_empty(have)) ? have : want;
+	return as_before && !json_is_empty(have) ? have : want;
 }
 
 /* Brings the container that stands at `pointer` to what it should be, field by field. */
-static void update(struct scene *s, struct str pointer, const struct json *have, const struct json *want,
-		   struct str model)
+static void update(struct scene *s, struct str pointer, const struct json *have, const struct json *want)
 {
+	struct str model = s->record.migration.from;
 	const struct json *old_model = s->old != NULL ? container_find(s->old->containers, model, NULL) : NULL;
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const struct json *h = json_getz(have, fields[i].name);
@@ -357,7 +367,7 @@ static size_t place_of(struct scene *s, const struct json *mine)
 }
 
 /* Adds the container, or moves it to its place and brings it up to date. `have` is NULL when it is not there. */
-static void put(struct scene *s, const struct json *have, size_t at, const struct json *want, struct str model)
+static void put(struct scene *s, const struct json *have, size_t at, const struct json *want)
 {
 	struct arena *arena = s->arena;
 	struct str list = arena_fmt(arena, "%.*s/" INIT, STR_ARG(s->pod_pointer));
@@ -374,7 +384,7 @@ static void put(struct scene *s, const struct json *have, size_t at, const struc
 	struct str pointer = json_pointer_index(arena, list, place);
 	if (at != place)
 		patch_move(s->patch, json_pointer_index(arena, list, at), pointer);
-	update(s, pointer, have, want, model);
+	update(s, pointer, have, want);
 }
 
 static void take_away(struct scene *s, size_t at)
@@ -462,8 +472,8 @@ bool migration_plan(struct scene *s, const struct json *model, const struct cont
 		const struct json *want = wanted(s, model, result);
 		if (want == NULL)
 			return false;
-		put(s, mine, at, want, result->name);
-		*record = record_of(s, want);
+		put(s, mine, at, want);
+		*record = record_of(s, want, result->name);
 		return record->p != NULL;
 	}
 	struct str name = s->record.migration.name;

@@ -124,6 +124,7 @@ static void read_migration(struct reader *r, const struct json *v)
 	r->out->migration = (struct record_migration){
 		.name = name,
 		.image = json_string(json_getz(v, "image")),
+		.from = json_string(json_getz(v, "from")),
 		.command = array_at(v, "command"),
 		.wish = json_kind(wish) == JSON_OBJECT ? wish : NULL,
 		.value = v,
@@ -203,11 +204,14 @@ struct record_entry *record_find(const struct record_list *list, const struct en
 	return list->count == 0 ? NULL : bsearch(&wanted, list->items, list->count, sizeof wanted, by_key);
 }
 
-bool record_wished(const struct record *record, const char *field, unsigned long long hash)
+bool record_wished(const struct record *record, const char *field, const struct json *value)
 {
+	struct str wish = json_string(json_getz(record->migration.wish, field));
 	char text[HASH_TEXT];
-	(void)snprintf(text, sizeof text, "x%016llx", hash);
-	return str_eqz(json_string(json_getz(record->migration.wish, field)), text);
+	if (json_is_empty(value))
+		return wish.p == NULL;
+	(void)snprintf(text, sizeof text, "x%016llx", entry_hash(value));
+	return str_eqz(wish, text);
 }
 
 /* ---- writing ---- */

@@ -5,7 +5,7 @@
  *   {"app":"shop",
  *    "containers":[{"env":[...],"envFrom":[...],"names":["app"]}],
  *    "imagePullSecrets":["ghcr-pull-secret"],
- *    "migration":{"command":[...],"image":"...","name":"run-migrations","wish":{"env":"x0123456789abcdef"}},
+ *    "migration":{"command":[...],"from":"app","image":"...","name":"run-migrations","wish":{"env":"x0123456789abcdef"}},
  *    "reloader":"shop-db"}
  *
  * Entries stand as Kubernetes writes them. Containers that got the same share one element. `wish` holds a hash of each
@@ -50,6 +50,7 @@ struct record_container {
 
 struct record_migration {
 	struct str name, image;     /* the name is absent when there is none */
+	struct str from;            /* the container that it is modelled on */
 	const struct json *command; /* array */
 	const struct json *wish;    /* object of hashes, or NULL */
 	const struct json *value;   /* all of it */
@@ -81,8 +82,8 @@ struct record_group *record_container(const struct record *record, struct str na
 /* The recorded entry of that key; NULL for none. */
 struct record_entry *record_find(const struct record_list *list, const struct entry_key *key);
 
-/* Was the field of the migration's container wanted just so when the record was written? */
-bool record_wished(const struct record *record, const char *field, unsigned long long hash);
+/* Was that value (NULL or an empty one: none) wanted in the field of the migration's container when it was recorded? */
+bool record_wished(const struct record *record, const char *field, const struct json *value);
 
 /* ---- writing ---- */
 
