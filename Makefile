@@ -16,6 +16,8 @@ LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
 VALGRIND_PACKAGES = $(TEST_PACKAGES) valgrind libc6-dbg
 ANALYZE_PACKAGES = $(TEST_PACKAGES) clang clang-tidy cppcheck
 LOAD_PACKAGES = $(TEST_PACKAGES) golang-go
+COVERAGE_PACKAGES = $(TEST_PACKAGES) gcovr
+NODE_PACKAGES = $(TEST_PACKAGES) libseccomp-dev debootstrap buildah iproute2 util-linux
 
 LIBRARIES = libmicrohttpd gnutls libcrypto libcjson yaml-0.1
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -41,8 +43,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps demo test torture asan tsan valgrind valgrind-tools coverage chart e2e fuzz fuzz-tools analyze \
-	lint load faults load-tools clean install golden check-tools
+.PHONY: all help deps packages programs demo test torture asan tsan valgrind valgrind-tools coverage chart e2e \
+	fuzz fuzz-tools analyze lint load faults load-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -114,6 +116,16 @@ deps:
 	apt-get install -y --no-install-recommends $$missing >/dev/null 2>&1 || { apt-get update >/dev/null && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing >/dev/null; }
 
+# All that any target here installs, at once.
+packages:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(sort $(LINT_PACKAGES) $(VALGRIND_PACKAGES) $(ANALYZE_PACKAGES) \
+		$(LOAD_PACKAGES) $(COVERAGE_PACKAGES) $(NODE_PACKAGES))"
+
+# The programs of real clusters, made once; see tests/e2e/binaries.py.
+programs:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(NODE_PACKAGES)"
+	@$(PYTHON) tests/e2e/binaries.py cluster controllers node
+
 demo:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(DEMO_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 all
@@ -126,12 +138,14 @@ test:
 	@$(MAKE) --no-print-directory -s -j2 check-tools
 	@$(PYTHON) tests/run.py --build $(B)
 
-# Every allocation of everything that needs no server fails in turn; TORTURE_STEP=10: every tenth.
+# Every allocation of everything that needs no server fails in turn; TORTURE_STEP=10: every tenth; TORTURE_WORDS=yaml:
+# of inputs whose label has that.
 TORTURE_STEP ?= 1
+TORTURE_WORDS ?=
 torture:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 $(B)/connhook $(B)/tests/support/torture $(B)/tests/support/decide_pipe
-	@$(PYTHON) tests/torture.py --build $(B) --step $(TORTURE_STEP)
+	@$(PYTHON) tests/torture.py --build $(B) --step $(TORTURE_STEP) -k '$(TORTURE_WORDS)'
 
 # UNCONFINED: what looks on needs processes and files that src/server/confine.c refuses. So do valgrind and gcov.
 SANITIZE = -O1 -g -DUNCONFINED -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -149,7 +163,7 @@ tsan: load-tools
 # What the tests run of src/, printed for each file, the least covered last; gcovr knows what must be reached.
 COVER = -O0 -g -DUNCONFINED --coverage -fprofile-update=atomic
 coverage:
-	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES) gcovr"
+	@$(MAKE) --no-print-directory deps PACKAGES="$(COVERAGE_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 check-tools B=build/coverage OPTIMISE="$(COVER)" LINK=--coverage
 	@find build/coverage -name '*.gcda' -delete
 	@$(PYTHON) tests/run.py --build build/coverage

@@ -3,6 +3,7 @@
 
     tests/e2e/binaries.py                     make what the scenarios need, print where each program is
     tests/e2e/binaries.py kubelet agnhost     make these
+    tests/e2e/binaries.py controllers node    make what stands in CONTROLLERS and NODE
     tests/e2e/binaries.py --packages          the Debian packages that making them needs
 
 KUBERNETES=1.34.4 in the environment asks for that version. Without it KUBEBUILDER_ASSETS, if it names a folder with
@@ -152,6 +153,10 @@ CLUSTER = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm
 # What the controllers' scenarios run as well.
 CONTROLLERS = ("kube-scheduler", "kwok", "rollouts-controller")
 
+# What a node runs beside them: tests/node.
+NODE = ("kubelet", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "bridge", "loopback", "host-local")
+GROUPS = {"cluster": CLUSTER, "controllers": CONTROLLERS, "node": NODE}
+
 
 def has_controllers():
     """Debian's Kubernetes and KUBEBUILDER_ASSETS come without."""
@@ -163,14 +168,15 @@ def main(arguments):
     if arguments == ["--packages"]:
         print(" ".join(recipes.PACKAGES))
         return 0
-    known = list(recipes.PACKAGES_OF) + [program for recipe in recipes.RECIPES for program in recipe.programs]
+    known = [*GROUPS, *recipes.PACKAGES_OF, *(program for recipe in recipes.RECIPES for program in recipe.programs)]
     if any(argument not in known for argument in arguments):
         print(__doc__, file=sys.stderr)
         return 2
     # SIGTERM becomes an exception, so that a build that is stopped removes what it had.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        found = find(arguments or CLUSTER)
+        found = find([name for argument in arguments or ["cluster"] for name in GROUPS.get(argument, (argument,))
+                      if has_controllers() or argument not in GROUPS or name in CLUSTER])
     except BuildError as error:
         print("e2e: %s" % error, file=sys.stderr)
         return 1

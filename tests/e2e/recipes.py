@@ -78,25 +78,39 @@ def fetched(package, program):
     return Recipe(program, FETCH % (package, package, package, program, program), [program])
 
 
-def upstream(program, module, wanted, checksum, package, keep=()):
-    """A program of another project, built in a copy of its Go module, as its own go.mod and go.sum say. `keep`:
-    folders of the source, such as its CRDs, that are put beside the program."""
-    return Recipe("%s-%s" % (program, wanted), """
+def upstream(name, module, wanted, checksum, packages_of, keep=(), cgo=0, tags=""):
+    """Programs of another project, built in a copy of its Go module, as its own go.mod and go.sum say. `packages_of`:
+    the package of each program. `keep`: folders of the source, such as its CRDs, that are put beside the programs."""
+    return Recipe("%s-%s" % (name, wanted), """
 go mod download -json '%s@%s' > module.json
 [ "$(jq -r .Sum module.json)" = '%s' ]
 cp -r "$(jq -r .Dir module.json)" source
 chmod -R u+w source
 cd source
-export CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
-go build -p 2 -trimpath -ldflags '-s -w' -o "$OUT/%s" %s
-""" % (module, wanted, checksum, program, package) + "".join('cp -r %s "$OUT/"\n' % folder for folder in keep),
-                  [program], ("jq",))
+export CGO_ENABLED=%d GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
+""" % (module, wanted, checksum, cgo) + "".join(
+    "go build -p 2 -trimpath%s -ldflags '-s -w' -o \"$OUT/%s\" %s\n" %
+    (" -tags '%s'" % tags if tags else "", program, package) for program, package in packages_of.items()) + "".join(
+        'cp -r %s "$OUT/"\n' % folder for folder in keep), list(packages_of), ("jq",))
 
 
 RECIPES = [
-    upstream("kwok", "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=", "./cmd/kwok"),
+    upstream("kwok", "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=",
+             {"kwok": "./cmd/kwok"}),
     upstream("rollouts-controller", "github.com/argoproj/argo-rollouts", "v1.10.1",
-             "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=", "./cmd/rollouts-controller", ["manifests/crds"]),
+             "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=",
+             {"rollouts-controller": "./cmd/rollouts-controller"}, ["manifests/crds"]),
+    # What a node runs: tests/node. runc is C in part, and needs libseccomp-dev, which `make node` installs.
+    upstream("containerd", "github.com/containerd/containerd/v2", "v2.4.2",
+             "h1:p6Qg+xbEz8lvwdhHDx0U469xENvp4LgGBx+E7djXkGw=",
+             {program: "./cmd/" + program for program in ("containerd", "containerd-shim-runc-v2", "ctr")},
+             tags="no_btrfs no_zfs no_devmapper"),
+    upstream("runc", "github.com/opencontainers/runc", "v1.5.2", "h1:eUUowc2WJCnFYzI87C1WqRcu356Dk/wsoi90y+2wEfE=",
+             {"runc": "."}, cgo=1, tags="seccomp"),
+    upstream("cni-plugins", "github.com/containernetworking/plugins", "v1.10.0",
+             "h1:4lwzpgsn5NdIneXrag/EEfKzhNSriJc1zTxZxfdfPLQ=",
+             {"bridge": "./plugins/main/bridge", "loopback": "./plugins/main/loopback",
+              "host-local": "./plugins/ipam/host-local"}),
     fetched("etcd-server", "etcd"),
     fetched("prometheus", "promtool"),
     Recipe("clients", """
