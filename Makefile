@@ -44,7 +44,7 @@ REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
 .PHONY: all help deps packages programs demo test torture asan tsan valgrind valgrind-tools coverage chart e2e \
-	fuzz fuzz-tools analyze lint load faults load-tools clean install golden check-tools
+	node fuzz fuzz-tools analyze lint load faults load-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,6 +61,7 @@ help:
 	@echo 'make coverage    lines and branches of src/ that the tests run, at least 95 and 85 %'
 	@echo 'make chart       what the Helm chart renders to; metrics, alerts, dashboard, as promtool judges them'
 	@echo 'make e2e         scenarios against a real kube-apiserver (7 minutes more the first time); KUBERNETES=1.34.4'
+	@echo 'make node        the image on a real node: certificates, rollouts, rotation, a drain, under load'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make faults      clients and networks that fail: no answer to normal clients is lost or wrong'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
@@ -202,6 +203,11 @@ e2e:
 	@$(PYTHON) tests/e2e/ownership.py
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
 	@$(MAKE) --no-print-directory chart
+
+# A real node that runs the image, in namespaces of its own; says so where a machine cannot.
+node:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(NODE_PACKAGES)"
+	@$(PYTHON) tests/node/run.py
 
 # Helm and promtool are fetched once; nothing is installed or started.
 CHART_SUITES = $(addprefix tests/chart/,generate.py registration.py render.py schema.py) \

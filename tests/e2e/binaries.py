@@ -94,6 +94,7 @@ def make(recipe):
             remove_tree(leftover)
             os.makedirs(leftover)
         for name, text in recipe.files.items():
+            os.makedirs(os.path.dirname(os.path.join(work, name)), exist_ok=True)
             with open(os.path.join(work, name), "w", encoding="utf-8") as file:
                 file.write(text)
         try:
