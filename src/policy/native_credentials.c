@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "policy/cel.h"
+#include "policy/credential.h"
 
 /* The lists of its configuration. */
 enum { NAMES, ALLOWED_NAMES };
@@ -31,8 +32,26 @@ static struct str literal(const struct native *n, const char *text)
 	return native_take(n, &out);
 }
 
+/*
+ * Values that may be no credential: connhook looks closer (credential_is_harmless), CEL lets them pass. Everything with
+ * a colon, a slash, a bracket, a dash or an underscore, numbers, and the words that are no credential.
+ */
+static struct str doubtful_values(const struct native *n)
+{
+	struct buf pattern;
+	buf_init(&pattern, LIMIT_RESPONSE);
+	buf_addz(&pattern, "(?is)^([^ ]*[-:/<>{}_*.+!@ \\[\\]].*|[0-9].*|pub.*|change.*|replace.*|todo.*|insert.*|xxxx.*"
+			   "|redacted.*|placeholder.*|awssm.*|gcpsm.*|gcpsecret.*|akv.*|azurekv.*|keyvault.*");
+	for (size_t i = 0; i < CREDENTIAL_HARMLESS_WORDS; i++)
+		buf_fmt(&pattern, "|%s", credential_harmless_words[i]);
+	buf_addz(&pattern, ")$");
+	struct str text = native_take(n, &pattern);
+	return literal(n, text.p ? text.p : "");
+}
+
 static void write_credential_variables(const struct native *n)
 {
+	struct str doubtful = doubtful_values(n);
 	struct str userinfo = literal(n, USERINFO), parameter = literal(n, PARAMETER);
 	struct str references = literal(n, "^" REFERENCES "$");
 	struct str names = native_regex(n, &n->rule->lists[NAMES], ".", "(?s)^(", ")$");
@@ -57,9 +76,9 @@ static void write_credential_variables(const struct native *n)
 	native_variable(n, "named",
 			"variables.changed.map(l, l.filter(e, [e.name.upperAscii().replace(\"-\", \"_\").replace(\".\", \"_\")]"
 			".exists(u, u.matches(%.*s) && !u.matches(%.*s)) && !e.value.matches(%.*s) && "
-			"!(e.value.lowerAscii() in [\"true\", \"false\", \"yes\", \"no\", \"on\", \"off\", \"0\", \"1\"])))"
+			"!e.value.matches(%.*s)))"
 			".filter(l, size(l) > 0)",
-			STR_ARG(names), STR_ARG(allowed), STR_ARG(references));
+			STR_ARG(names), STR_ARG(allowed), STR_ARG(references), STR_ARG(doubtful));
 }
 
 static void write_credential_validations(const struct native *n)
@@ -98,4 +117,5 @@ const struct native_rule native_literal_credentials = {
 	.workloads = true,
 	.write_variables = write_credential_variables,
 	.write_validations = write_credential_validations,
+	.note = "only env, by names and URLs; tokens, keys, connection strings, command and args are connhook's",
 };

@@ -5,45 +5,42 @@
 #include "policy/rule.h"
 
 #include "base/limits.h"
+#include "policy/credential.h"
 
 /* The lists of its configuration. */
 enum { NAMES, ALLOWED_NAMES };
 
 /* Variables that hold credentials. A name is compared in upper case, with _ for - and dots. */
 static const struct str names[] = {
-	STR_INIT("*PASSWORD"), STR_INIT("*PASSWD"), STR_INIT("*_PASS"), STR_INIT("*_PWD"), STR_INIT("*PASSPHRASE"),
-	STR_INIT("SECRET"), STR_INIT("*_SECRET"), STR_INIT("*SECRET_KEY"), STR_INIT("*SECRET_ACCESS_KEY"),
-	STR_INIT("TOKEN"), STR_INIT("*_TOKEN"), STR_INIT("*API_KEY"), STR_INIT("*APIKEY"), STR_INIT("*PRIVATE_KEY"),
-	STR_INIT("*_ACCESS_KEY"), STR_INIT("*ENCRYPTION_KEY"), STR_INIT("*SIGNING_KEY"),
+	STR_INIT("*PASSWORD"), STR_INIT("*PASSWD"), STR_INIT("*PASSPHRASE"), STR_INIT("*PASSCODE"), STR_INIT("*PASS"),
+	STR_INIT("*_PWD"), STR_INIT("*DBPWD"), STR_INIT("*_PW"), STR_INIT("PW"), STR_INIT("*PASSWORD_HASH"),
+	STR_INIT("SECRET"), STR_INIT("*_SECRET"), STR_INIT("*SECRET_KEY"), STR_INIT("*SECRETKEY"),
+	STR_INIT("*SECRET_KEY_BASE"), STR_INIT("*SECRET_ACCESS_KEY"), STR_INIT("*SECRETACCESSKEY"),
+	STR_INIT("*CLIENTSECRET"), STR_INIT("*APPSECRET"), STR_INIT("TOKEN"), STR_INIT("*_TOKEN"),
+	STR_INIT("*ACCESSTOKEN"), STR_INIT("*AUTHTOKEN"), STR_INIT("*APITOKEN"), STR_INIT("*BOTTOKEN"),
+	STR_INIT("*REFRESHTOKEN"), STR_INIT("*API_KEY"), STR_INIT("*APIKEY"), STR_INIT("*PRIVATE_KEY"),
+	STR_INIT("*PRIVATEKEY"), STR_INIT("ACCESS_KEY"), STR_INIT("*_ACCESS_KEY"), STR_INIT("*ACCESSKEY"),
+	STR_INIT("*ACCESS_KEY_SECRET"), STR_INIT("*ENCRYPTION_KEY"), STR_INIT("*ENCRYPTIONKEY"),
+	STR_INIT("*SIGNING_KEY"), STR_INIT("*SIGNINGKEY"), STR_INIT("*FERNET_KEY"), STR_INIT("*MASTER_KEY"),
+	STR_INIT("*APP_KEY"), STR_INIT("*LICENSE_KEY"), STR_INIT("*ACCOUNT_KEY"), STR_INIT("*AUTH_KEY"),
+	STR_INIT("*AUTHKEY"), STR_INIT("*HMAC_KEY"), STR_INIT("*SHARED_KEY"), STR_INIT("*SESSION_KEY"),
+	STR_INIT("*COOKIE_KEY"), STR_INIT("*JWT_KEY"), STR_INIT("*CIPHER_KEY"), STR_INIT("*AES_KEY"),
+	STR_INIT("*SERVICE_ROLE_KEY"), STR_INIT("*STORAGE_KEY"), STR_INIT("*ADMIN_KEY"), STR_INIT("*UNSEAL_KEY"),
+	STR_INIT("*VAULT_KEY"), STR_INIT("*SAS_KEY"), STR_INIT("*INTEGRATION_KEY"), STR_INIT("*DEPLOY_KEY"),
+	STR_INIT("*SSH_KEY"), STR_INIT("*_SALT"), STR_INIT("*PEPPER"), STR_INIT("*BASIC_AUTH"), STR_INIT("*HTPASSWD"),
+	STR_INIT("*USERPWD"), STR_INIT("*_PAT"), STR_INIT("*_PAT_TOKEN"),
 };
 
-/* Not credentials, whatever list a configuration adds: frameworks publish them to browsers. */
-static const struct str allowed_names[] = {STR_INIT("NEXT_PUBLIC_*"), STR_INIT("*_PUBLISHABLE_*")};
-
-/* Switches that a name alone cannot tell from a credential: ALLOW_EMPTY_PASSWORD=yes. */
-static const char *const switches[] = {"true", "false", "yes", "no", "on", "off", "0", "1"};
-
-/* Parameters of a URL that carry a password, in JDBC's dialects among others. */
-static const char *const parameters[] = {"password", "passwd", "pwd", "passphrase", "sslpassword"};
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Is it one of the words, in any case? */
-static bool is_one_of(struct str text, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct str word = str_of(words[i]);
-		size_t k = 0;
-		while (k < text.n && k < word.n && lower(text.p[k]) == word.p[k])
-			k++;
-		if (k == text.n && k == word.n)
-			return true;
-	}
-	return false;
-}
+/* Not credentials, whatever list a configuration adds: published to browsers, words of language models, other words. */
+static const struct str allowed_names[] = {
+	STR_INIT("NEXT_PUBLIC_*"), STR_INIT("NUXT_PUBLIC_*"), STR_INIT("EXPO_PUBLIC_*"), STR_INIT("REACT_APP_*"),
+	STR_INIT("VITE_*"), STR_INIT("VUE_APP_*"), STR_INIT("GATSBY_*"), STR_INIT("PUBLIC_*"),
+	STR_INIT("*_PUBLISHABLE_*"), STR_INIT("*BYPASS"), STR_INIT("*COMPASS"), STR_INIT("*SURPASS"),
+	STR_INIT("*TRESPASS"), STR_INIT("*ENCOMPASS"), STR_INIT("*_PASS_THROUGH"),
+	STR_INIT("ETCD_INITIAL_CLUSTER_TOKEN"), STR_INIT("*EOS_TOKEN"), STR_INIT("*BOS_TOKEN"), STR_INIT("*PAD_TOKEN"),
+	STR_INIT("*UNK_TOKEN"), STR_INIT("*MASK_TOKEN"), STR_INIT("*SEP_TOKEN"), STR_INIT("*CLS_TOKEN"),
+	STR_INIT("*STOP_TOKEN"), STR_INIT("*SEARCH_API_KEY"), STR_INIT("*PUBLIC_API_KEY"), STR_INIT("*_RENDER_PASS"),
+};
 
 /* The name as the globs have it; absent when memory is out. */
 static struct str plain_name(struct arena *arena, struct str name)
@@ -56,87 +53,33 @@ static struct str plain_name(struct arena *arena, struct str name)
 	return (struct str){text, text ? name.n : 0};
 }
 
-/*
- * Is there more in the text than $(VAR) references? Kubernetes reads $$(VAR) as plain text
- * (kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables).
- */
-static bool is_literal(struct str text)
-{
-	while (text.n > 0) {
-		size_t close = str_find(text, ')');
-		if (!str_starts(text, STR("$(")) || close == text.n || close == 2)
-			return true;
-		text = str_from(text, close + 1);
-	}
-	return false;
-}
+enum fault { FAULT_NONE, FAULT_NAME, FAULT_URL, FAULT_VALUE };
 
-/* The bytes before the first that is one of `ends`. */
-static struct str until(struct str text, const char *ends)
-{
-	struct str stops = str_of(ends);
-	size_t n = 0;
-	while (n < text.n && str_find(stops, text.p[n]) == stops.n)
-		n++;
-	return (struct str){text.p, n};
-}
+/* What is wrong, and in what words: "a GitHub token". */
+struct verdict {
+	enum fault fault;
+	const char *what;
+};
 
-/* Does the part of a URL behind "://" hold a password that is no reference? In its userinfo (RFC 3986, 3.2.1) ... */
-static bool userinfo_has_password(struct str rest)
-{
-	struct str authority = until(rest, "/?# \t\r\n\"'");
-	size_t at = str_rfind(authority, '@');
-	if (at == authority.n)
-		return false;
-	struct str userinfo = {authority.p, at};
-	return is_literal(str_from(userinfo, str_find(userinfo, ':') + 1));
-}
-
-/* ... or in a parameter, which begins with ? & or ; */
-static bool parameter_has_password(struct str rest)
-{
-	for (size_t i = 0; i < rest.n; i++) {
-		if (rest.p[i] != '?' && rest.p[i] != '&' && rest.p[i] != ';')
-			continue;
-		struct str pair = until(str_from(rest, i + 1), "?&;# \t\r\n\"'");
-		size_t equals = str_find(pair, '=');
-		struct str key = {pair.p, equals};
-		if (is_one_of(key, parameters, sizeof parameters / sizeof parameters[0]) &&
-		    is_literal(str_from(pair, equals + 1)))
-			return true;
-	}
-	return false;
-}
-
-static bool url_has_password(struct str value)
-{
-	bool url = false;
-	for (size_t i = 1; i + 3 <= value.n; i++) {
-		struct str rest = str_from(value, i);
-		if (!str_starts(rest, STR("://")))
-			continue;
-		rest = str_from(rest, 3);
-		if (userinfo_has_password(rest) || (!url && parameter_has_password(rest)))
-			return true;
-		url = true; /* the parameters up to the end have been seen */
-	}
-	return false;
-}
-
-enum fault { FAULT_NONE, FAULT_NAME, FAULT_URL };
-
-static enum fault fault_of(const struct rule_context *context, struct str name, struct str value)
+/* Is the value a credential because of its name? */
+static bool is_named(const struct rule_context *context, struct str name, struct str value)
 {
 	const struct names *lists = context->rule->lists;
-	if (value.n == 0)
-		return FAULT_NONE;
-	if (url_has_password(value))
-		return FAULT_URL;
 	struct str plain = plain_name(context->arena, name);
-	if (!names_match(&lists[NAMES], plain) || names_match(&lists[ALLOWED_NAMES], plain))
-		return FAULT_NONE;
-	bool harmless = !is_literal(value) || is_one_of(value, switches, sizeof switches / sizeof switches[0]);
-	return harmless ? FAULT_NONE : FAULT_NAME;
+	return names_match(&lists[NAMES], plain) && !names_match(&lists[ALLOWED_NAMES], plain) &&
+	       !credential_is_harmless(plain, value);
+}
+
+static struct verdict judge(const struct rule_context *context, struct str name, struct str value)
+{
+	if (value.n == 0)
+		return (struct verdict){FAULT_NONE, NULL};
+	if (credential_in_url(value, false))
+		return (struct verdict){FAULT_URL, NULL};
+	const char *what = credential_in(value, false);
+	if (what != NULL)
+		return (struct verdict){FAULT_VALUE, what};
+	return (struct verdict){is_named(context, name, value) ? FAULT_NAME : FAULT_NONE, NULL};
 }
 
 /* A reference as shells write it is none. */
@@ -147,22 +90,105 @@ static const char *hint(struct str value)
 	return value.n > 0 ? " (Kubernetes replaces $(VAR), not ${VAR})" : "";
 }
 
-static void report(const struct rule_context *context, enum fault fault, struct str field, struct str identity,
+static void report(const struct rule_context *context, struct verdict verdict, struct str field, struct str identity,
 		   struct str name, struct str value, struct violations *found)
 {
 	struct str shown = str_utf8_cut(name, LIMIT_QUOTE), prefix = context->config->annotation_prefix;
-	if (fault == FAULT_URL)
+	if (verdict.fault == FAULT_URL)
 		violation_add(found, field, identity,
 			      "found a URL with a password in %.*s; expected no password in a manifest%s; keep the URL in a "
 			      "Secret, which an ExternalSecret writes, and bind it with the annotation %.*s/bindings, or write "
 			      "$(VAR) for the password",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
+	else if (verdict.fault == FAULT_VALUE)
+		violation_add(found, field, identity,
+			      "found %s in %.*s; expected no credential in a manifest; keep it in a Secret, which an "
+			      "ExternalSecret writes, and bind it with the annotation %.*s/bindings",
+			      verdict.what, STR_ARG(shown), STR_ARG(prefix));
 	else
 		violation_add(found, field, identity,
 			      "found a literal value for %.*s, by its name a credential; expected a reference to a Secret%s; keep "
 			      "the value in a Secret, which an ExternalSecret writes, and bind it with the annotation "
 			      "%.*s/bindings, or use valueFrom.secretKeyRef",
 			      STR_ARG(shown), hint(value), STR_ARG(prefix));
+}
+
+/* ---- command and args ---- */
+
+#define ARGUMENT_NAME_MAX 64 /* longer ones are no names of credentials */
+
+/* --password=hunter2, PGPASSWORD=hunter2: the name that comes by a credential in a word; absent when there is none. */
+static struct str named_in_word(const struct rule_context *context, struct str word)
+{
+	size_t equals = str_find(word, '=');
+	struct str name = {word.p, equals}, value = str_from(word, equals + 1);
+	while (name.n > 0 && name.p[0] == '-')
+		name = str_from(name, 1);
+	if (equals == word.n || name.n == 0 || name.n > ARGUMENT_NAME_MAX || value.n == 0 || value.p[0] == '$' ||
+	    value.p[0] == '`' || !is_named(context, name, value))
+		return (struct str){NULL, 0};
+	return name;
+}
+
+/* The same of a whole text, whose words are parted as shells part them; quotes around values do not count. */
+static struct str named_in_text(const struct rule_context *context, struct str text)
+{
+	for (size_t start = 0, i = 0; i <= text.n; i++) {
+		if (i < text.n && str_find(STR(" \t\r\n;&|()'\""), text.p[i]) == sizeof " \t\r\n;&|()'\"" - 1)
+			continue;
+		bool value_is_quoted = i > start && i < text.n && text.p[i - 1] == '=' && text.p[i] != ' ';
+		if (value_is_quoted) {
+			struct str rest = str_from(text, i + 1);
+			size_t close = str_find(rest, text.p[i]);
+			struct str name = {text.p + start, i - 1 - start}, value = {rest.p, close};
+			while (name.n > 0 && name.p[0] == '-')
+				name = str_from(name, 1);
+			if (close < rest.n && value.n > 0 && value.p[0] != '$' && name.n <= ARGUMENT_NAME_MAX && name.n > 0 &&
+			    is_named(context, name, value))
+				return name;
+			i += close < rest.n ? close + 1 : 0;
+		} else {
+			struct str name = named_in_word(context, (struct str){text.p + start, i - start});
+			if (name.p != NULL)
+				return name;
+		}
+		start = i + 1;
+	}
+	return (struct str){NULL, 0};
+}
+
+/* --password, behind which the value is the next argument. */
+static bool names_next(const struct rule_context *context, struct str word, struct str next)
+{
+	return word.n > 2 && word.n <= ARGUMENT_NAME_MAX && word.p[0] == '-' && word.p[1] == '-' && next.n > 0 &&
+	       next.p[0] != '-' && next.p[0] != '$' && str_find(word, '=') == word.n &&
+	       is_named(context, str_from(word, 2), next);
+}
+
+/* The elements of `command` or `args`: one fault each at most. */
+static void check_words(const struct rule_context *context, const struct json *container, const char *list,
+			size_t index, const char *key, struct violations *found)
+{
+	size_t at = 0;
+	for (const struct json *e = json_first(json_getz(container, key)); e != NULL; e = json_next(e), at++) {
+		struct str text = json_string(e), name = STR(""), next = json_string(json_next(e));
+		struct verdict verdict = {FAULT_NONE, credential_in(text, true)};
+		if (credential_in_url(text, true))
+			verdict.fault = FAULT_URL;
+		else if (verdict.what != NULL)
+			verdict.fault = FAULT_VALUE;
+		else if ((name = named_in_text(context, text)).p != NULL ||
+			 (names_next(context, text, next) && (name = str_from(text, 2)).p != NULL))
+			verdict.fault = FAULT_NAME;
+		if (verdict.fault == FAULT_NONE)
+			continue;
+		report(context, verdict,
+		       arena_fmt(context->arena, "%s.spec.%s[%zu].%s[%zu]", context->workload->kind->template_field, list,
+				 index, key, at),
+		       arena_fmt(context->arena, "%s:%.*s:%s:%.*s", list, STR_ARG(container_name(container)), key,
+				 STR_ARG(text)),
+		       verdict.fault == FAULT_NAME ? name : str_of(key), STR(""), found);
+	}
 }
 
 /* All containers of the list but the one named `copy`. */
@@ -178,15 +204,17 @@ static void check_containers(const struct rule_context *context, const struct js
 			struct str name = json_string(json_getz(e, "name"));
 			const struct json *v = json_getz(e, "value");
 			struct str value = str_trim(json_kind(v) == JSON_NUMBER ? json_number(v) : json_string(v));
-			enum fault fault = fault_of(context, name, value);
-			if (fault != FAULT_NONE)
-				report(context, fault,
+			struct verdict verdict = judge(context, name, value);
+			if (verdict.fault != FAULT_NONE)
+				report(context, verdict,
 				       arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value",
 						 context->workload->kind->template_field, key, index, at),
 				       arena_fmt(context->arena, "%s:%.*s:env:%.*s:%.*s", key, STR_ARG(container_name(c)),
 						 STR_ARG(name), STR_ARG(value)),
 				       name, value, found);
 		}
+		check_words(context, c, key, index, "command", found);
+		check_words(context, c, key, index, "args", found);
 	}
 }
 

@@ -18,7 +18,7 @@ PROFILES = ('managed', 'in-cluster')
 NEVER_DENIED_BY_REVIEW = {'injection-complete'}
 EXAMPLES = 3  # of each kind, on a rule's page
 # Pages that have fewer; none may join them.
-FEWER = {'claim-secret-name', 'external-secret-path', 'literal-credentials',
+FEWER = {'claim-secret-name', 'external-secret-path',
          'reserved-secret', 'env-collision', 'sync-wave', 'injection-complete'}
 
 connhook = None

@@ -1,0 +1,494 @@
+#include "policy/credential.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS] = {
+	"true", "false", "yes", "no", "on", "off", "0", "1", "enabled", "disabled",
+	"enable", "disable", "required", "optional", "none", "null", "nil", "empty", "dummy", "placeholder",
+	"public", "example", "sample", "fake", "mock", "changeme", "change-me", "change_me", "replaceme", "replace-me",
+	"replace_me", "todo", "tbd", "redacted", "masked", "unset", "undefined", "unused", "n/a", "na",
+	"not-needed", "notneeded", "not-used", "not-set", "xxx", "default", "auto", "always", "never", "anonymous",
+	"ignore", "ignored", "any", "all", "manual",
+};
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
+/* Does the text begin with the word, in any case? The word is in lower case. */
+static bool begins(struct str text, const char *word)
+{
+	size_t n = strlen(word);
+	for (size_t i = 0; i < n; i++)
+		if (i >= text.n || lower(text.p[i]) != word[i])
+			return false;
+	return true;
+}
+
+static bool is_word(struct str text, const char *word)
+{
+	return text.n == strlen(word) && begins(text, word);
+}
+
+bool credential_is_literal(struct str text)
+{
+	while (text.n > 0) {
+		size_t close = str_find(text, ')');
+		if (!str_starts(text, STR("$(")) || close == text.n || close == 2)
+			return true;
+		text = str_from(text, close + 1);
+	}
+	return false;
+}
+
+/* Is it a password that stands there, and no reference? */
+static bool is_password(struct str text, bool script)
+{
+	if (script && text.n > 0 && (text.p[0] == '$' || text.p[0] == '{' || text.p[0] == '<' || text.p[0] == '%'))
+		return false;
+	return text.n > 0 && credential_is_literal(text);
+}
+
+/* The bytes before the first that is one of `ends`. */
+static struct str until(struct str text, const char *ends)
+{
+	struct str stops = str_of(ends);
+	size_t n = 0;
+	while (n < text.n && str_find(stops, text.p[n]) == stops.n)
+		n++;
+	return (struct str){text.p, n};
+}
+
+/* ---- URLs and connection strings ---- */
+
+#define URL_ENDS "/?# \t\r\n\"'"
+
+/* Behind "://" of a URL, up to the next one: the password in its userinfo (RFC 3986, 3.2.1). */
+static bool userinfo_has_password(struct str rest, bool script)
+{
+	struct str authority = until(rest, URL_ENDS);
+	size_t at = str_rfind(authority, '@'), colon = str_find(authority, ':');
+	if (at < authority.n)
+		return colon < at && is_password((struct str){rest.p + colon + 1, at - colon - 1}, script);
+	if (colon == authority.n)
+		return false;
+	/* No @ yet. A port ends the authority; what is none may be a password that holds what a URL would escape. */
+	struct str password = until(str_from(rest, colon + 1), "\r\n\"'");
+	size_t digits = 0;
+	while (digits < password.n && is_digit(password.p[digits]))
+		digits++;
+	struct str behind_ports = STR(URL_ENDS ",;)");
+	bool port = digits == password.n || str_find(behind_ports, password.p[digits]) < behind_ports.n;
+	bool reference = password.n > 0 && (password.p[0] == '$' || password.p[0] == ' ' || password.p[0] == '/');
+	size_t end = str_rfind(password, '@');
+	return !port && !reference && end < password.n && is_password((struct str){password.p, end}, script);
+}
+
+/* Parameters that carry a password, in JDBC's dialects among others. */
+static const char *const parameters[] = {"password", "passwd", "pwd", "passphrase", "sslpassword", "accountkey",
+					 "sharedaccesskey", "sharedaccesssignature", "clientsecret", "client_secret"};
+#define URL_PARAMETERS 5 /* the first of them, which URLs have */
+
+static bool is_parameter(struct str key, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_word(key, parameters[i]))
+			return true;
+	return false;
+}
+
+/* ... or in a parameter, which begins with ? & or ; */
+static bool parameter_has_password(struct str rest, bool script)
+{
+	for (size_t i = 0; i < rest.n; i++) {
+		if (rest.p[i] != '?' && rest.p[i] != '&' && rest.p[i] != ';')
+			continue;
+		struct str pair = until(str_from(rest, i + 1), "?&;# \t\r\n\"'");
+		size_t equals = str_find(pair, '=');
+		if (is_parameter((struct str){pair.p, equals}, URL_PARAMETERS) &&
+		    is_password(str_from(pair, equals + 1), script))
+			return true;
+	}
+	return false;
+}
+
+bool credential_in_url(struct str text, bool script)
+{
+	bool url = false;
+	for (size_t i = 1; i + 3 <= text.n; i++) {
+		struct str rest = str_from(text, i);
+		if (!str_starts(rest, STR("://")))
+			continue;
+		rest = str_from(rest, 3);
+		struct str own = rest;
+		for (size_t k = 0; k + 3 <= rest.n; k++) /* each byte belongs to one URL */
+			if (rest.p[k] == ':' && rest.p[k + 1] == '/' && rest.p[k + 2] == '/') {
+				own.n = k;
+				break;
+			}
+		if (userinfo_has_password(own, script) || (!url && parameter_has_password(rest, script)))
+			return true;
+		url = true; /* the parameters up to the end have been seen */
+		i += own.n;
+	}
+	return false;
+}
+
+/* host=db password=secret; Server=db;Password=secret; */
+static bool pair_has_password(struct str text, bool script)
+{
+	size_t start = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+		if (str_find(STR("; \t\n,?&\"'"), c) < sizeof "; \t\n,?&\"'" - 1) {
+			start = i + 1;
+			continue;
+		}
+		if (c != '=' || !is_parameter((struct str){text.p + start, i - start}, COUNT(parameters)))
+			continue;
+		struct str value = until(str_from(text, i + 1), "; \t\r\n,&\"'");
+		if (is_password(value, script) && !credential_is_harmless(STR("PASSWORD"), value))
+			return true;
+	}
+	return false;
+}
+
+/* jdbc:oracle:thin:scott/tiger@host, and user:password@tcp(host:3306)/db */
+static bool driver_has_password(struct str text, bool script)
+{
+	struct str lead = text;
+	size_t at = str_find(text, '@'), thin = 0;
+	if (at == text.n)
+		return false;
+	lead.n = at;
+	while (thin < lead.n && !begins(str_from(lead, thin), "oracle:thin:"))
+		thin++;
+	if (thin < lead.n) {
+		struct str user = str_from(lead, thin + sizeof "oracle:thin:" - 1);
+		size_t slash = str_find(user, '/');
+		return slash < user.n && is_password(str_from(user, slash + 1), script);
+	}
+	struct str behind = str_from(text, at + 1);
+	size_t colon = str_find(lead, ':');
+	return (str_starts(behind, STR("tcp(")) || str_starts(behind, STR("unix("))) && colon < lead.n &&
+	       is_password(str_from(lead, colon + 1), script);
+}
+
+/* ---- keys, tokens, headers ---- */
+
+/* PEM (RFC 7468), plain, and in base64 as Kubernetes and CI systems pass it. */
+static bool has_private_key(struct str text)
+{
+	static const char *const starts[] = {"LS0tLS1CRUdJTiBQUklWQVRFIEtF", "LS0tLS1CRUdJTiBSU0EgUFJJVkFU",
+					     "LS0tLS1CRUdJTiBFQyBQUklWQVRF", "LS0tLS1CRUdJTiBPUEVOU1NIIFBS",
+					     "LS0tLS1CRUdJTiBFTkNSWVBURUQg", "LS0tLS1CRUdJTiBEU0EgUFJJVkFU"};
+	for (size_t i = 0; i < text.n; i++) {
+		struct str rest = str_from(text, i);
+		if (rest.p[0] == '-' && str_starts(rest, STR("-----BEGIN "))) {
+			struct str label = until(str_from(rest, sizeof "-----BEGIN " - 1), "-\r\n");
+			for (size_t k = 0; k < label.n; k++)
+				if (str_starts(str_from(label, k), STR("PRIVATE KEY")))
+					return true;
+		}
+		for (size_t k = 0; rest.p[0] == 'L' && k < COUNT(starts); k++)
+			if (str_starts(rest, str_of(starts[k])))
+				return true;
+	}
+	return false;
+}
+
+/* Prefixes that their makers publish so that tokens are found, longest first, and how many bytes follow at least. */
+static const struct {
+	struct str prefix;
+	size_t least;
+	const char *what;
+} tokens[] = {
+	{STR_INIT("AGE-SECRET-KEY-1"), 30, "an age key"},
+	{STR_INIT("github_pat_"), 20, "a GitHub token"},
+	{STR_INIT("pscale_tkn_"), 16, "a PlanetScale token"},
+	{STR_INIT("sk-svcacct-"), 16, "an OpenAI key"},
+	{STR_INIT("pscale_pw_"), 16, "a PlanetScale password"},
+	{STR_INIT("sb_secret_"), 10, "a Supabase key"},
+	{STR_INIT("dckr_oat_"), 16, "a Docker token"},
+	{STR_INIT("dckr_pat_"), 16, "a Docker token"},
+	{STR_INIT("rubygems_"), 20, "a RubyGems key"},
+	{STR_INIT("lin_api_"), 20, "a Linear key"},
+	{STR_INIT("pypi-AgE"), 16, "a PyPI token"},
+	{STR_INIT("rk_live_"), 10, "a Stripe key"},
+	{STR_INIT("rk_test_"), 10, "a Stripe key"},
+	{STR_INIT("sk-proj-"), 16, "an OpenAI key"},
+	{STR_INIT("sk_live_"), 10, "a Stripe key"},
+	{STR_INIT("sk_test_"), 10, "a Stripe key"},
+	{STR_INIT("ATATT3x"), 20, "an Atlassian token"},
+	{STR_INIT("ATCTT3x"), 20, "an Atlassian token"},
+	{STR_INIT("GOCSPX-"), 16, "a Google client secret"},
+	{STR_INIT("co_api_"), 16, "a Cohere key"},
+	{STR_INIT("doo_v1_"), 30, "a DigitalOcean token"},
+	{STR_INIT("dop_v1_"), 30, "a DigitalOcean token"},
+	{STR_INIT("glsoat-"), 16, "a GitLab token"},
+	{STR_INIT("ops_eyJ"), 20, "a 1Password token"},
+	{STR_INIT("secret_"), 36, "a Notion token"},
+	{STR_INIT("sk-ant-"), 16, "an Anthropic key"},
+	{STR_INIT("sntrys_"), 20, "a Sentry token"},
+	{STR_INIT("sntryu_"), 20, "a Sentry token"},
+	{STR_INIT("sq0csp-"), 20, "a Square secret"},
+	{STR_INIT("CFPAT-"), 20, "a Contentful token"},
+	{STR_INIT("dp.pt."), 16, "a Doppler token"},
+	{STR_INIT("dp.st."), 16, "a Doppler token"},
+	{STR_INIT("glcbt-"), 16, "a GitLab token"},
+	{STR_INIT("gloas-"), 16, "a GitLab token"},
+	{STR_INIT("glpat-"), 16, "a GitLab token"},
+	{STR_INIT("glptt-"), 16, "a GitLab token"},
+	{STR_INIT("nvapi-"), 20, "an NVIDIA key"},
+	{STR_INIT("shpat_"), 20, "a Shopify token"},
+	{STR_INIT("shpca_"), 20, "a Shopify token"},
+	{STR_INIT("shppa_"), 20, "a Shopify token"},
+	{STR_INIT("shpss_"), 20, "a Shopify secret"},
+	{STR_INIT("sk-lf-"), 16, "a Langfuse key"},
+	{STR_INIT("sk-or-"), 16, "an OpenRouter key"},
+	{STR_INIT("tskey-"), 16, "a Tailscale key"},
+	{STR_INIT("whsec_"), 16, "a webhook secret"},
+	{STR_INIT("NRAK-"), 20, "a New Relic key"},
+	{STR_INIT("PMAK-"), 20, "a Postman key"},
+	{STR_INIT("figd_"), 20, "a Figma token"},
+	{STR_INIT("gldt-"), 16, "a GitLab token"},
+	{STR_INIT("glft-"), 16, "a GitLab token"},
+	{STR_INIT("glrt-"), 16, "a GitLab token"},
+	{STR_INIT("glsa_"), 20, "a Grafana token"},
+	{STR_INIT("lsv2_"), 20, "a LangSmith key"},
+	{STR_INIT("napi_"), 20, "a Neon key"},
+	{STR_INIT("pplx-"), 20, "a Perplexity key"},
+	{STR_INIT("tvly-"), 16, "a Tavily key"},
+	{STR_INIT("xapp-"), 10, "a Slack token"},
+	{STR_INIT("xoxa-"), 10, "a Slack token"},
+	{STR_INIT("xoxb-"), 10, "a Slack token"},
+	{STR_INIT("xoxe-"), 10, "a Slack token"},
+	{STR_INIT("xoxe."), 10, "a Slack token"},
+	{STR_INIT("xoxp-"), 10, "a Slack token"},
+	{STR_INIT("xoxr-"), 10, "a Slack token"},
+	{STR_INIT("xoxs-"), 10, "a Slack token"},
+	{STR_INIT("ya29."), 16, "a Google token"},
+	{STR_INIT("AIza"), 30, "a Google key"},
+	{STR_INIT("dapi"), 32, "a Databricks token"},
+	{STR_INIT("gho_"), 20, "a GitHub token"},
+	{STR_INIT("ghp_"), 20, "a GitHub token"},
+	{STR_INIT("ghr_"), 20, "a GitHub token"},
+	{STR_INIT("ghs_"), 20, "a GitHub token"},
+	{STR_INIT("ghu_"), 20, "a GitHub token"},
+	{STR_INIT("glc_"), 20, "a Grafana token"},
+	{STR_INIT("gsk_"), 20, "a Groq key"},
+	{STR_INIT("hvb."), 16, "a Vault token"},
+	{STR_INIT("hvr."), 16, "a Vault token"},
+	{STR_INIT("hvs."), 16, "a Vault token"},
+	{STR_INIT("key-"), 32, "a Mailgun key"},
+	{STR_INIT("npm_"), 30, "an npm token"},
+	{STR_INIT("ntn_"), 20, "a Notion token"},
+	{STR_INIT("phx_"), 20, "a PostHog key"},
+	{STR_INIT("sbp_"), 20, "a Supabase token"},
+	{STR_INIT("xai-"), 20, "an xAI key"},
+	{STR_INIT("SG."), 30, "a SendGrid key"},
+	{STR_INIT("hf_"), 20, "a Hugging Face token"},
+	{STR_INIT("oy2"), 40, "a NuGet key"},
+	{STR_INIT("r8_"), 20, "a Replicate token"},
+	{STR_INIT("re_"), 24, "a Resend key"},
+	{STR_INIT("sk-"), 20, "an OpenAI key"},
+};
+
+static bool is_token_byte(char c)
+{
+	return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
+}
+
+/* ghp_xxxxxxxxxxxxxxxx, sk-your-key-here: nobody's token. */
+static bool is_sample(struct str token)
+{
+	size_t same = 0;
+	for (size_t i = 0; i < token.n; i++) {
+		same = i > 0 && token.p[i] == token.p[i - 1] ? same + 1 : 0;
+		if (same >= 5 || begins(str_from(token, i), "your") || begins(str_from(token, i), "example") ||
+		    begins(str_from(token, i), "placeholder"))
+			return true;
+	}
+	return false;
+}
+
+/* eyJ... . eyJ... . ... : a JSON Web Token (RFC 7519). */
+static bool is_jwt(struct str token)
+{
+	size_t dot = str_find(token, '.');
+	struct str rest = str_from(token, dot + 1);
+	size_t second = str_find(rest, '.');
+	return str_starts(token, STR("eyJ")) && dot > 10 && str_starts(rest, STR("eyJ")) && second > 10 &&
+	       rest.n > second + 10;
+}
+
+static const char *token_in(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (!is_token_byte(text.p[i]))
+			continue;
+		struct str token = {text.p + i, 0};
+		while (i < text.n && is_token_byte(text.p[i]))
+			token.n++, i++;
+		if (is_jwt(token))
+			return "a JSON Web Token";
+		for (size_t k = 0; k < COUNT(tokens); k++)
+			if (str_starts(token, tokens[k].prefix)) {
+				if (token.n >= tokens[k].prefix.n + tokens[k].least && !is_sample(token))
+					return tokens[k].what;
+				break;
+			}
+	}
+	return NULL;
+}
+
+static struct str behind_blanks(struct str text)
+{
+	while (text.n > 0 && text.p[0] == ' ')
+		text = str_from(text, 1);
+	return text;
+}
+
+/* Authorization (RFC 9110, 11.6.2): "Basic dXNlcjpwYXNz", "Bearer abc123". */
+static const char *header_in(struct str text, bool script)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		struct str rest = str_from(text, i);
+		if (begins(rest, "authorization:"))
+			rest = behind_blanks(str_from(rest, sizeof "authorization:" - 1));
+		else if (i > 0)
+			continue;
+		bool basic = begins(rest, "basic "), bearer = begins(rest, "bearer ");
+		if (!basic && !bearer)
+			continue;
+		struct str value = until(behind_blanks(str_from(rest, basic ? 6 : 7)), " \t\r\n\"'");
+		bool telling = false;
+		for (size_t k = 0; k < value.n; k++)
+			telling = telling || is_digit(value.p[k]) || (is_letter(value.p[k]) && value.p[k] < 'a');
+		if (value.n >= 6 && telling && is_password(value, script) && !is_sample(value) &&
+		    !credential_is_harmless(STR("TOKEN"), value))
+			return basic ? "a Basic header with a password" : "a Bearer header with a token";
+	}
+	return NULL;
+}
+
+const char *credential_in(struct str text, bool script)
+{
+	if (has_private_key(text))
+		return "a private key";
+	const char *what = token_in(text);
+	if (what == NULL)
+		what = header_in(text, script);
+	if (what == NULL && (pair_has_password(text, script) || driver_has_password(text, script)))
+		what = "a connection string with a password";
+	return what;
+}
+
+/* ---- values that are none ---- */
+
+/* References to stores, as the tools write them that replace them. */
+static const char *const references[] = {
+	"vault:", "ref+", "op://", "secret://", "secrets://", "secretref:", "secretsmanager:", "awssm", "aws-sm",
+	"ssm:", "ssm/", "arn:", "gcpsm", "gcp-sm", "gcpsecret", "sm://", "akv", "azurekv", "keyvault",
+	"@microsoft.keyvault", "aws-ssm",
+	"bws:", "doppler:", "infisical:", "conjur:", "keyring:", "env:", "file:", "k8s:", "kubernetes:", "secret:",
+	"sops:",
+	"{{", "${{", "!vault", "enc[", "enc:", "ejson:", "berglas:", "projects/", "passwordstore:", "pass:", "exec:",
+	"cmd:",
+	"avp.", "valuefrom:", "sealed:", "kms:", "{cipher}", "vault://", "age:",
+};
+
+/* Keys that are published on purpose. */
+static const char *const published[] = {"pk_", "pk-", "phc_", "pub", "ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-",
+					"-----begin public key", "-----begin certificate", "-----begin rsa public"};
+
+/* Beginnings of what a reader shall put something else in the place of. */
+static const char *const placeholders[] = {"<", "your-", "your_", "change", "replace", "xxxx", "****", "todo", "insert",
+					   "put-", "not-a-real", "dummy-", "fake-", "placeholder", "example-", "redacted",
+					   "[", "...", "__"};
+
+static bool begins_with_any(struct str text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (begins(text, words[i]))
+			return true;
+	return false;
+}
+
+/* /etc/key, ./key, ../key, ~/key */
+static bool is_path(struct str text)
+{
+	return text.p[0] == '/' || str_starts(text, STR("./")) || str_starts(text, STR("../")) ||
+	       str_starts(text, STR("~/"));
+}
+
+/* 3600, 0.5, 15m, 1h30m, 30s: but a password may be a number. */
+static bool is_amount(struct str text, bool number_alone)
+{
+	size_t digits = 0, letters = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (is_digit(text.p[i]) || (text.p[i] == '.' && i > 0))
+			digits++;
+		else if (str_find(STR("smhdwMu"), text.p[i]) < 7 && i > 0)
+			letters++;
+		else
+			return false;
+	}
+	return digits > 0 && digits <= 9 && (letters == 0 ? number_alone : letters <= 3);
+}
+
+static bool contains(struct str text, const char *word)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (str_starts(str_from(text, i), str_of(word)))
+			return true;
+	return false;
+}
+
+/* Does the name speak of a Secret, and not of a secret? IMAGE_PULL_SECRET; CLUSTER_SECRET=shop-secret. */
+static bool is_name_of_a_secret(struct str name, struct str value)
+{
+	static const char *const secrets[] = {"PULL_SECRET", "PULLSECRET", "EXISTING_SECRET", "EXISTINGSECRET",
+					      "TLS_SECRET", "K8S_SECRET", "KUBERNETES_SECRET", "CLUSTER_SECRET", "CERT_SECRET",
+					      "CREDENTIALS_SECRET", "CA_SECRET", "TARGET_SECRET", "SOURCE_SECRET",
+					      "REGISTRY_SECRET", "STORAGE_SECRET", "CONFIG_SECRET", "DB_SECRET"};
+	bool dash = false, speaks = false;
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+		if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-' && c != '.' && c != '/')
+			return false;
+		dash = dash || c == '-';
+	}
+	for (size_t i = 0; i < COUNT(secrets) && !speaks; i++)
+		speaks = str_ends(name, str_of(secrets[i]));
+	return dash && speaks && (contains(name, "PULL") || contains(name, "EXISTING") || contains(value, "secret") ||
+				  contains(value, "cred") || contains(value, "-tls") || contains(value, "-cert"));
+}
+
+bool credential_is_harmless(struct str name, struct str value)
+{
+	bool password = contains(name, "PASS") || contains(name, "PW");
+	if (value.n == 0 || !credential_is_literal(value))
+		return true;
+	for (size_t i = 0; i < CREDENTIAL_HARMLESS_WORDS; i++)
+		if (is_word(value, credential_harmless_words[i]))
+			return true;
+	return is_path(value) || is_amount(value, !password) || is_name_of_a_secret(name, value) ||
+	       begins_with_any(value, references, COUNT(references)) ||
+	       (!password && begins_with_any(value, published, COUNT(published))) ||
+	       begins_with_any(value, placeholders, COUNT(placeholders)) ||
+	       (value.p[value.n - 1] == '>' && str_find(value, '<') < value.n);
+}
