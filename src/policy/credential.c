@@ -385,8 +385,22 @@ static const char *header_in(struct str text, bool script)
 	return NULL;
 }
 
+/* Addresses that let everybody who has them write: behind the start, at least that many bytes more. */
+static bool has_webhook(struct str text)
+{
+	static const struct str starts[] = {STR_INIT("hooks.slack.com/services/T"), STR_INIT("discord.com/api/webhooks/"),
+					    STR_INIT("webhook.office.com/webhookb2/")};
+	for (size_t i = 0; i < text.n; i++)
+		for (size_t k = 0; k < COUNT(starts); k++)
+			if (str_starts(str_from(text, i), starts[k]) && text.n - i > starts[k].n + 15)
+				return true;
+	return false;
+}
+
 const char *credential_in(struct str text, bool script)
 {
+	if (has_webhook(text))
+		return "the address of a webhook, which is its password";
 	if (has_private_key(text))
 		return "a private key";
 	const char *what = token_in(text);
