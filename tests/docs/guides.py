@@ -61,7 +61,7 @@ class Guides(unittest.TestCase):
         done = run('review', '-o', 'json', '-', given=json.dumps(object_))
         message = json.loads(done.stdout)[0]['violations'][0]['message']
         known = re.search(r'expected one of: ([a-z, -]+)', message).group(1).split(', ')
-        self.assertEqual(sorted(known + ['status']), sorted(listed))
+        self.assertEqual(sorted(known + ['injected', 'status']), sorted(listed))
 
     def test_commands_of_the_readme_exist(self):
         commands = set(re.findall(r'build/connhook ([a-z-]+)', text('README.md')))
@@ -70,7 +70,9 @@ class Guides(unittest.TestCase):
             self.assertEqual(run(command, '--help', given='').returncode, 0, command)
 
     def test_links_lead_somewhere(self):
-        for name in ['README.md'] + ['docs/' + n for n in os.listdir(os.path.join(ROOT, 'docs'))]:
+        pages = [os.path.relpath(os.path.join(folder, name), ROOT)
+                 for folder, _, names in os.walk(os.path.join(ROOT, 'docs')) for name in names if name.endswith('.md')]
+        for name in ['README.md'] + pages:
             for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text(name)):
                 path = os.path.join(ROOT, os.path.dirname(name), link)
                 self.assertTrue(os.path.exists(path), '%s: %s' % (name, link))

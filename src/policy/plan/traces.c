@@ -114,6 +114,25 @@ static void remove_record(struct scene *s, struct str metadata, struct str key)
 	patch_remove(s->patch, only ? metadata : alone ? list : json_pointer_join(s->arena, list, key));
 }
 
+/* {KEY: VALUE}, or with `below` {KEY: {BELOW: VALUE}}. NULL when memory is out. */
+static const struct json *object_of(struct scene *s, struct str key, struct str below, struct str value)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_PATCH);
+	struct json_writer w = {.out = &text};
+	jw_object(&w);
+	jw_key_str(&w, key);
+	if (below.n > 0) {
+		jw_object(&w);
+		jw_key_str(&w, below);
+	}
+	jw_string(&w, value);
+	if (below.n > 0)
+		jw_object_end(&w);
+	jw_object_end(&w);
+	return plan_parse(s, &text);
+}
+
 static void set_record(struct scene *s, struct str text)
 {
 	struct arena *arena = s->arena;
@@ -121,16 +140,17 @@ static void set_record(struct scene *s, struct str text)
 	struct str key = arena_fmt(arena, "%.*s/" RECORD_NAME, STR_ARG(s->config->annotation_prefix));
 	const struct json *now = json_get(annotations, key);
 	struct str at = arena_fmt(arena, "%s/metadata", s->workload->kind->template_pointer);
+	struct str list = json_pointer_join(arena, at, STR("annotations"));
 	if (text.p == NULL && now != NULL)
 		remove_record(s, at, key);
-	if (text.p == NULL || (now != NULL && str_eq(json_string(now), text)))
+	else if (text.p == NULL || (now != NULL && str_eq(json_string(now), text)))
 		return;
-	if (metadata == NULL)
-		patch_add(s->patch, at, empty_object(s));
-	at = json_pointer_join(arena, at, STR("annotations"));
-	if (json_kind(annotations) != JSON_OBJECT)
-		patch_add(s->patch, at, empty_object(s));
-	patch_add_string(s->patch, json_pointer_join(arena, at, key), text, now != NULL);
+	else if (metadata == NULL)
+		patch_add(s->patch, at, object_of(s, STR("annotations"), key, text));
+	else if (json_kind(annotations) != JSON_OBJECT)
+		patch_add(s->patch, list, object_of(s, key, STR(""), text));
+	else
+		patch_add_string(s->patch, json_pointer_join(arena, list, key), text, now != NULL);
 }
 
 /*
