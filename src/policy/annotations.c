@@ -30,7 +30,8 @@ static const char *const key_names[KEY_COUNT] = {
 };
 
 /* What connhook itself writes: for people on the workload, the record on the template. No wish either way. */
-static const char *const own_keys[] = {"status", "injected"};
+#define RECORD "injected"
+static const char *const own_keys[] = {"status", RECORD};
 #define OWN_KEYS (sizeof own_keys / sizeof own_keys[0])
 
 /* The annotations under the prefix, the template's before the workload's. */
@@ -428,6 +429,19 @@ bool annotations_same(struct arena *arena, const struct config *config, const st
 	read_app(&y);
 	return str_eq(wishes[0].app, wishes[1].app) &&
 	       default_bindings(&x, namespace).p == default_bindings(&y, namespace).p;
+}
+
+bool annotations_ask(const struct config *config, const struct workload *workload)
+{
+	const struct json *places[] = {workload->metadata, workload->job_metadata, workload->template_metadata};
+	bool asked = false, recorded = false;
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+		for (const struct json *a = json_first(json_getz(places[i], "annotations")); a != NULL; a = json_next(a)) {
+			struct str name = own_name(config, json_key(a));
+			asked = asked || str_eqz(name, key_names[KEY_BINDINGS]) || str_eqz(name, key_names[KEY_MIGRATE]);
+			recorded = recorded || str_eqz(name, RECORD);
+		}
+	return asked && !recorded;
 }
 
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name)

@@ -39,6 +39,9 @@ struct wishes {
 void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
 		      struct str namespace, struct wishes *out);
 
+/* Does the workload carry the annotation for bindings or for a migration, and no record of an injection? */
+bool annotations_ask(const struct config *config, const struct workload *workload);
+
 /*
  * Do two states of one workload ask for the same: the same annotations that connhook reads or writes, the same
  * service name, the same defaults?

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "codec/json_patch.h"
+#include "kube/owner.h"
 #include "kube/review.h"
 #include "policy/annotations.h"
 #include "policy/plan/entry.h"
@@ -430,13 +431,29 @@ static void note_request(struct decision *d, const struct review_request *r)
 		d->name = json_string(json_path(r->object, "metadata", "generateName", NULL));
 }
 
+/* Somebody asks for bindings, and who sends it, or where it lives, is exempt: it would go without a word. */
+static void warn_exempt(struct call *c, const struct workload_kind *kind)
+{
+	struct workload_fault fault;
+	if (kind == NULL || kind->only_judged || c->phase != PHASE_MUTATE || owner_is_controller(c->request.user) ||
+	    !str_starts(str_of(c->out->skipped), STR("exempt-")) ||
+	    !workload_open(kind, c->request.object, &c->workload, &fault) || !annotations_ask(c->config, &c->workload))
+		return;
+	warn(c, arena_fmt(c->arena,
+			  "nothing is injected, although annotations ask for it: the configuration exempts this %s; exempt it "
+			  "no longer, or remove the annotations",
+			  c->out->skipped + sizeof "exempt-" - 1));
+}
+
 static void decide_request(struct call *c)
 {
 	const struct workload_kind *kind = workload_find(c->request.group, c->request.kind);
 	struct decision *d = c->out;
 	d->skipped = skip_request(c->config, &c->request);
-	if (d->skipped != NULL)
+	if (d->skipped != NULL) {
 		d->budget.over = BUDGET_KEPT; /* what was too large need not be known */
+		warn_exempt(c, kind);
+	}
 	if (d->skipped != NULL || d->budget.over != BUDGET_KEPT)
 		return;
 	if (kind != NULL)
