@@ -292,7 +292,7 @@ class Called(unittest.TestCase):
         deployment = yaml.safe_load(done.out)
         self.assertIn("inject.zerotouch.io/status", deployment["metadata"]["annotations"])
         self.assertEqual(deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"],
-                         [{"secretRef": {"name": "try-connhook-db"}}])
+                         [{"secretRef": {"name": "try-connhook-db", "optional": False}}])
         denied = self.try_notes(release, lambda text: text.replace("bindings: db", "bindings: bd"))
         self.assertNotEqual(denied.status, 0)
         self.assertIn("llm-keys", denied.err)

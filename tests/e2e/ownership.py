@@ -31,6 +31,7 @@ PREFIX = "inject.zerotouch.io/"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 ASKED = {PREFIX + "bindings": "db,jwt,nats", PREFIX + "migrate": "npm run migrate"}
 SOURCES = [{"secretRef": {"name": "shop-db"}}, {"secretRef": {"name": "shop-jwt"}}]
+INJECTED = [{"secretRef": dict(each["secretRef"], optional=False)} for each in SOURCES]
 NATS = {"name": "NATS_URL", "value": "nats://nats.nats.svc:4222"}
 
 # Each entry that connhook injects here: its path in managedFields below the Pod's spec, and how to find it in one.
@@ -123,7 +124,7 @@ def inject(request):
         return []
     template = copy.deepcopy(thing["spec"]["template"])
     app = app_of(template["spec"])
-    app["envFrom"] = SOURCES + [each for each in app.get("envFrom", []) if each not in SOURCES]
+    app["envFrom"] = INJECTED + [each for each in app.get("envFrom", []) if each not in INJECTED]
     app["env"] = [NATS] + [each for each in app.get("env", []) if each != NATS]
     others = [each for each in template["spec"].get("initContainers", []) if each["name"] != "run-migrations"]
     template["spec"]["initContainers"] = others + [

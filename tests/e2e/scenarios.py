@@ -372,7 +372,8 @@ class Scenarios(Base):
                 self.apply(manifest)
                 thing = self.get()
                 app = container_of(thing)
-                self.assertEqual(app["envFrom"], [{"secretRef": {"name": secret}} for secret in secrets] + [own])
+                injected = [{"secretRef": {"name": secret, "optional": False}} for secret in secrets]
+                self.assertEqual(app["envFrom"], injected + [own])
                 if secrets:
                     self.assertEqual(migration_of(thing)["envFrom"], app["envFrom"])
                     self.assertEqual([each["name"] for each in pod_of(thing)["initContainers"]],
