@@ -96,10 +96,7 @@ export CGO_ENABLED=%d GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
 
 RECIPES = [
     upstream("kwok", "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=",
-             {"kwok": "./cmd/kwok"}),
-    upstream("rollouts-controller", "github.com/argoproj/argo-rollouts", "v1.10.1",
-             "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=",
-             {"rollouts-controller": "./cmd/rollouts-controller"}, ["manifests/crds"]),
+             {"kwok": "./cmd/kwok"}, ["kustomize/stage"]),
     # What a node runs: tests/node. runc is C in part, and needs libseccomp-dev, which `make node` installs.
     upstream("containerd", "github.com/containerd/containerd/v2", "v2.4.2",
              "h1:p6Qg+xbEz8lvwdhHDx0U469xENvp4LgGBx+E7djXkGw=",

@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+"""connhook among Kubernetes' own controllers: what they make out of workloads, and what they do to them.
+
+    tests/e2e/controllers.py --program build/connhook                 all
+    tests/e2e/controllers.py --program build/connhook Controllers.test_01_rolls_out
+
+kube-controller-manager runs with the credentials of its service accounts, kube-scheduler places Pods, and kwok says
+of each that it runs: nothing is executed. Prints `N passed, N failed`.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import unittest
+
+import binaries
+import scenarios
+from cluster import Cluster, ClusterError, to_yaml, wait_for
+from scenarios import (FIXTURES, IMAGE, NEW_IMAGE, ROOT, container_of, migration_of, secrets_of, template_of,
+                       workload)
+from webhook import Connhook
+
+ROLL_SECONDS = 90
+QUIET_SECONDS = 3       # after which a controller that was told to do something has begun
+POSTGRES = "registry.test/postgres:16"
+
+# What kwok says of nodes and Pods: ready at once; the Pods of Jobs succeed; deleted ones are gone.
+STAGES = ("node/fast/node-initialize.yaml", "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+          "pod/fast/pod-ready.yaml", "pod/fast/pod-complete.yaml", "pod/fast/pod-delete.yaml")
+NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node", "labels": {"kubernetes.io/os": "linux"}},
+        "status": {"allocatable": {"cpu": "64", "memory": "256Gi", "pods": "500"},
+                   "capacity": {"cpu": "64", "memory": "256Gi", "pods": "500"}}}
+
+CLUSTER = None      # set by main
+HOOK = None
+
+
+class Base(scenarios.Base):
+
+    def pods(self, name="shop"):
+        path = "/api/v1/namespaces/%s/pods?labelSelector=app.kubernetes.io/name=%s" % (self.namespace, name)
+        return CLUSTER.request("GET", path, expect=200)[1]["items"]
+
+    def list(self, resource):
+        done = self.kubectl("get", resource, "-o", "json", "--ignore-not-found")
+        return json.loads(done.out)["items"] if done.out else []
+
+    def rolled_out(self, kind="deployment", name="shop"):
+        self.kubectl("rollout", "status", "%s/%s" % (kind, name), "--timeout=%ds" % ROLL_SECONDS)
+        return self.get(kind, name)
+
+    def revisions(self, kind):
+        """How often it was rolled out, as its controller counts."""
+        return len(self.list("replicasets" if kind == "Deployment" else "controllerrevisions"))
+
+    def wait_for_pods(self, condition, what, name="shop"):
+        def check():
+            found = [pod for pod in self.pods(name) if not pod["metadata"].get("deletionTimestamp")]
+            return found if found and condition(found) else None
+        return wait_for(check, ROLL_SECONDS, what, lambda: "\n" + json.dumps(
+            [[pod["metadata"]["name"], pod["status"].get("phase")] for pod in self.pods(name)]))
+
+    def assert_pods(self, secrets, image=IMAGE, migrates=True, name="shop"):
+        """All Pods have exactly these Secrets and this image; the migration is there or is not."""
+        for pod in self.pods(name):
+            app, = [each for each in pod["spec"]["containers"] if each["name"] == name]
+            self.assertEqual((secrets_of(app), app["image"]), (list(secrets), image))
+            init = [each["name"] for each in pod["spec"].get("initContainers", [])]
+            self.assertEqual(init, ["run-migrations"] if migrates else [])
+
+    def refusals(self):
+        """How many requests connhook refused so far."""
+        return HOOK.metric_sum("connhook_admission_requests_total", decision="denied")
+
+
+class Controllers(Base):
+
+    def roll(self, kind, **options):
+        manifest = workload(kind, **options)
+        self.apply(manifest)
+        self.rolled_out(kind)
+        return manifest
+
+    # --- rolling out, restarting, going back
+
+    def test_01_rolls_out(self):
+        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            with self.subTest(kind):
+                refused = self.refusals()
+                self.roll(kind)
+                self.wait_for_pods(lambda pods: True, "there are Pods")
+                self.assert_pods(["shop-db", "shop-jwt"])
+                self.assertEqual(self.revisions(kind), 1)
+                self.kubectl("rollout", "restart", "%s/shop" % kind)
+                self.rolled_out(kind)
+                self.assertEqual(self.revisions(kind), 2)
+                self.assert_injected(self.get(kind))
+                self.kubectl("label", "%s/shop" % kind, "tier=web")
+                self.kubectl("annotate", "%s/shop" % kind, "note=read")
+                time.sleep(QUIET_SECONDS)
+                self.assertEqual(self.revisions(kind), 2)
+                self.assertEqual(self.refusals(), refused)
+                self.kubectl("delete", "%s/shop" % kind, "--wait=true")
+                wait_for(lambda: not self.pods(), ROLL_SECONDS, "the Pods are collected")
+
+    def undo(self, kind):
+        """From db, jwt and a migration of image 1 to db of image 2, and back."""
+        self.roll(kind)
+        first = self.get(kind)
+        self.apply(workload(kind, bindings="db", migrate=None, image=NEW_IMAGE))
+        self.rolled_out(kind)
+        self.wait_for_pods(lambda pods: all(pod["spec"]["containers"][0]["image"] == NEW_IMAGE for pod in pods),
+                           "the new image is there")
+        self.assert_pods(["shop-db"], NEW_IMAGE, migrates=False)
+        self.kubectl("rollout", "undo", "%s/shop" % kind)
+        self.rolled_out(kind)
+        return first, self.get(kind)
+
+    def undo_of_a_template(self, kind):
+        """The annotations on the workload stay, db alone: what they no longer ask for leaves the old template."""
+        _, back = self.undo(kind)
+        self.assertEqual(container_of(back)["image"], IMAGE)
+        self.assertEqual(secrets_of(container_of(back)), ["shop-db"])
+        self.assertIsNone(migration_of(back))
+
+    def test_02b_undo_of_a_stateful_set(self):
+        self.undo_of_a_template("StatefulSet")
+
+    # --- scaling
+
+    def test_03_autoscaler(self):
+        self.roll("Deployment")
+        before = self.get()
+        self.apply({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "shop"},
+                    "spec": {"minReplicas": 3, "maxReplicas": 4,
+                             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}}})
+        self.wait_for_pods(lambda pods: len(pods) == 3, "the HPA has scaled")
+        after = self.rolled_out()
+        self.assertEqual(after["spec"]["replicas"], 3)
+        self.assertEqual(template_of(after), template_of(before))
+        self.assertEqual(self.revisions("Deployment"), 1)
+        self.assert_generation(after, before["metadata"]["generation"] + 1)
+
+    # --- jobs
+
+    def test_04b_finished_job_is_collected(self):
+        manifest = workload("Job")
+        manifest["spec"]["ttlSecondsAfterFinished"] = 1
+        self.apply(manifest)
+        wait_for(lambda: not self.list("jobs") and not self.pods(), ROLL_SECONDS, "the Job and its Pod are collected")
+
+    # --- deleting
+
+    def fill(self, namespace):
+        """Workloads of all kinds, and a claim with a finalizer as Crossplane sets one."""
+        self.namespace = CLUSTER.create_namespace(namespace)
+        claim = scenarios.claim()
+        claim["metadata"]["finalizers"] = ["e2e.test/hold"]
+        self.apply([workload(), workload("StatefulSet", name="set"), workload("DaemonSet", name="each"),
+                    workload("Job", name="once"), workload("CronJob", name="often"), claim])
+        self.rolled_out()
+        return claim
+
+    def delete_namespace(self, claim):
+        CLUSTER.kubectl("delete", "namespace", self.namespace, "--wait=false")
+        wait_for(lambda: not any(self.list(kind) for kind in ("pods", "replicasets", "jobs")), ROLL_SECONDS,
+                 "all but the claim is gone")
+        self.patch(claim, {"metadata": {"finalizers": None}}, expect=200)
+        CLUSTER.kubectl("wait", "--for=delete", "namespace/" + self.namespace, "--timeout=%ds" % ROLL_SECONDS)
+
+    def test_05b_namespace_deleted_while_connhook_is_down(self):
+        claim = self.fill("goes-without-connhook")
+        self.without_connhook()
+        self.delete_namespace(claim)
+
+    def without_connhook(self):
+        HOOK.stop()
+        self.addCleanup(HOOK.start)
+
+    def test_05c_foreground(self):
+        """Children first: the garbage collector then takes its finalizer off the owner, which is an UPDATE."""
+        for state in ("up", "down"):
+            with self.subTest(state):
+                self.namespace = CLUSTER.create_namespace("foreground-" + state)
+                self.roll("Deployment")
+                if state == "down":
+                    self.without_connhook()
+                self.kubectl("delete", "deployment/shop", "--cascade=foreground", "--wait=false")
+                wait_for(lambda: not self.list("deployments"), ROLL_SECONDS, "the Deployment is gone",
+                         lambda: "\n" + json.dumps(self.get()["metadata"]))
+
+    def test_05d_controllers_while_connhook_is_down(self):
+        """What was admitted goes on: a Deployment that is scaled by its HPA, and Pods that are made anew."""
+        self.roll("Deployment")
+        self.without_connhook()
+        gone = self.pods()[0]["metadata"]["name"]
+        self.kubectl("delete", "pod", gone, "--wait=false")
+        self.wait_for_pods(lambda pods: gone not in [pod["metadata"]["name"] for pod in pods] and all(
+            pod["status"].get("phase") == "Running" for pod in pods), "there is another Pod")
+        self.assert_pods(["shop-db", "shop-jwt"])
+
+    # --- rules, and those who are spared
+
+    def old_violation(self, kind="Deployment", **options):
+        """A workload from before connhook, which breaks a rule."""
+        HOOK.unregister()
+        try:
+            self.apply(workload(kind, bindings=None, migrate=None, image=POSTGRES, **options))
+            self.rolled_out(kind)
+        finally:
+            HOOK.register(HOOK.configurations())
+
+    def test_06_old_violation_still_rolls_out(self):
+        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            with self.subTest(kind):
+                self.old_violation(kind)
+                warned = self.kubectl("rollout", "restart", "%s/shop" % kind)
+                self.assertIn("Warning: ", warned.err)
+                self.rolled_out(kind)
+                self.assertEqual(self.revisions(kind), 2)
+                self.assertTrue(self.pods())
+                refused = self.apply(workload(name="other", bindings=None, migrate=None, image=POSTGRES), check=False)
+                self.assertNotEqual(refused.status, 0)
+                self.kubectl("delete", "%s/shop" % kind)
+                wait_for(lambda: not self.pods(), ROLL_SECONDS, "the Pods are collected")
+
+    def test_06c_owner_references_buy_nothing(self):
+        """A tenant writes them himself: the rules look at the object all the same."""
+        self.apply(workload())
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop", "controller": True,
+                 "uid": self.get()["metadata"]["uid"]}
+        for kind in ("ReplicaSet", "Job"):
+            with self.subTest(kind):
+                manifest = workload(kind, name="mine", bindings=None, migrate=None, image=POSTGRES)
+                manifest["metadata"]["ownerReferences"] = [dict(owner, kind="CronJob", apiVersion="batch/v1")
+                                                           if kind == "Job" else owner]
+                refused = self.apply(manifest, user="tenant", check=False)
+                self.assertNotEqual(refused.status, 0, refused)
+                self.assertIn("database server", refused.err)
+
+
+def start_controllers(extra):
+    """kube-scheduler, and kwok with one node."""
+    CLUSTER.programs.update(extra)
+    CLUSTER.start("kube-scheduler", ["--kubeconfig=" + CLUSTER.path("kubeconfig-scheduler"), "--leader-elect=false",
+                                     "--bind-address=127.0.0.1", "--secure-port=0"])
+    stages = os.path.join(os.path.dirname(extra["kwok"]), "stage")
+    config = ["--config=" + os.path.join(stages, each) for each in STAGES]
+    CLUSTER.start("kwok", ["--kubeconfig=" + CLUSTER.path("kubeconfig-admin"), "--manage-all-nodes=true",
+                           "--node-lease-duration-seconds=40", *config])
+    CLUSTER.kubectl("create", "-f", "-", input=to_yaml(NODE))
+    CLUSTER.kubectl("wait", "--for=condition=Ready", "node/node", "--timeout=%ds" % ROLL_SECONDS)
+
+
+def main():
+    global CLUSTER, HOOK
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default=os.path.join(ROOT, "build", "connhook"), help="the connhook to test")
+    parser.add_argument("tests", nargs="*", help="Class or Class.test; default: all")
+    options = parser.parse_args()
+    try:
+        if not binaries.has_controllers():
+            print("skipped: there is no kube-controller-manager of this version")
+            return 0
+        extra = binaries.find(binaries.CONTROLLERS)
+        with Cluster(controllers=["*"]) as CLUSTER:
+            scenarios.CLUSTER = CLUSTER
+            CLUSTER.kubectl("apply", "-f", os.path.join(FIXTURES, "crds.yaml"))
+            CLUSTER.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+            start_controllers(extra)
+            HOOK = scenarios.HOOK = Connhook(CLUSTER, options.program)
+            HOOK.start()
+            try:
+                HOOK.register(HOOK.configurations())
+                suite = unittest.defaultTestLoader.loadTestsFromNames(options.tests, sys.modules[__name__]) \
+                    if options.tests else unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+                result = unittest.TextTestRunner(verbosity=2).run(suite)
+                CLUSTER.keep_logs = not result.wasSuccessful()
+            finally:
+                HOOK.close()
+    except (binaries.BuildError, ClusterError) as error:
+        print("e2e: %s" % error, file=sys.stderr)
+        return 1
+    return scenarios.report(result)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
