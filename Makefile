@@ -44,7 +44,7 @@ REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
 .PHONY: all help deps packages programs demo test torture asan tsan valgrind valgrind-tools coverage chart e2e \
-	node fuzz fuzz-tools analyze lint load faults load-tools clean install golden check-tools
+	node fuzz fuzz-tools analyze lint load faults load-tools cost cost-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make node        the image on a real node: certificates, rollouts, rotation, a drain, under load'
 	@echo 'make load        LOAD_REVIEWS over HTTPS: every answer checked, memory flat'
 	@echo 'make faults      clients and networks that fail: no answer to normal clients is lost or wrong'
+	@echo 'make cost        steps that a decision takes, for all that a tenant can multiply, up to the largest bodies'
 	@echo 'make fuzz        libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make analyze     clang-tidy, gcc -fanalyzer and cppcheck over all C, warnings as errors (5 minutes)'
 	@echo 'make lint        both compilers with warnings as errors, layers, banned functions'
@@ -134,7 +135,7 @@ demo:
 
 check-tools: $(B)/connhook $(UNIT_TESTS) $(TEST_TOOLS) $(REPLAYS)
 
-test:
+test: cost-tools
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 check-tools
 	@$(PYTHON) tests/run.py --build $(B)
@@ -178,6 +179,23 @@ valgrind:
 	@$(PYTHON) tests/valgrind.py --build build/valgrind
 
 valgrind-tools: $(B)/connhook $(UNIT_TESTS) $(B)/tests/support/decide_pipe
+
+# A build that counts its own steps, as tests/cost/cost.c says. `make test` runs it over small bodies.
+COST_BUILD = build/cost
+COST = -O1 -g -fno-builtin -fsanitize-coverage=trace-pc
+COST_LINK = $(addprefix -Wl$(comma)--wrap=,strlen strcmp memcmp memchr memmem memcpy calloc)
+comma := ,
+cost: cost-tools
+	@$(PYTHON) tests/cost/cost.py --full
+
+cost-tools:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 $(COST_BUILD)/tests/cost/cost B=$(COST_BUILD) OPTIMISE="$(COST)" \
+		LINK="$(COST_LINK)"
+
+$(B)/tests/cost/cost: tests/cost/cost.c $(B)/libconnhook.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -fsanitize-coverage=%,$(CFLAGS)) -o $@ $^ $(LINK) $(LIBS)
 
 # libFuzzer, each target FUZZ_SECONDS long. For a campaign: make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS ?= 20

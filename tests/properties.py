@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """
-Properties of decide() over generated configurations and workloads, and the time it takes to answer large reviews.
+Properties of decide() over generated configurations and workloads.
 
-    tests/properties.py --build build [--seed N] [--count N] [--jobs N] [--table]
+    tests/properties.py --build build [--seed N] [--count N] [--jobs N]
 
 Every seed is a configuration and a workload; a failure prints the seed, the property, and the smallest configuration
 and object it could find that still fail. `--seed N --count 1` runs that seed again.
@@ -16,7 +16,6 @@ import random
 import re
 import sys
 import tempfile
-import time
 
 from support import core, exact, generate, kube
 
@@ -531,175 +530,24 @@ def make_configs(root, scratch):
     return configs
 
 
-# ---- time ----
-
-def deployment(annotations_, spec, **extra):
-    return {'apiVersion': 'apps/v1', 'kind': 'Deployment',
-            'metadata': {'name': 'shop', 'namespace': 'tenant-a', 'annotations': annotations_, **extra},
-            'spec': {'template': {'spec': spec}}}
-
-
-def shapes():
-    """name -> function from a size in bytes (about) to an AdmissionReview."""
-    wish = {generate.BINDINGS: 'db,cache=orders,jwt,nats', generate.MIGRATE: 'npm run migrate'}
-    one = [{'name': 'shop', 'image': 'ghcr.io/a/b:1'}]
-
-    def create(obj, old=None):
-        return exact.dumps(kube.review('UPDATE' if old else 'CREATE', obj, old))
-
-    def env(n):
-        return create(deployment(wish, {'containers': [
-            {**one[0], 'env': [{'name': 'VARIABLE_%d' % i, 'value': str(i)} for i in range(n // 42)]}]}))
-
-    def env_from(n):
-        return create(deployment(wish, {'containers': [
-            {**one[0], 'envFrom': [{'secretRef': {'name': 'secret-%d' % i}} for i in range(n // 40)]}]}))
-
-    def containers(n):
-        return create(deployment(wish, {'containers': [
-            {'name': 'c%d' % i, 'image': 'ghcr.io/a/b:1'} for i in range(n // 42)]}))
-
-    def init_containers(n):
-        return create(deployment(wish, {'containers': one, 'initContainers': [
-            {'name': 'c%d' % i, 'image': 'ghcr.io/a/b:1'} for i in range(n // 42)]}))
-
-    def pull_secrets(n):
-        return create(deployment(wish, {'containers': one, 'imagePullSecrets': [
-            {'name': 'secret-%d' % i} for i in range(n // 25)]}))
-
-    def annotation(n):
-        return create(deployment({**wish, 'example.com/large': 'x"\n' * (n // 5)}, {'containers': one}))
-
-    def keys(n):
-        return create(deployment(wish, {'containers': one, **{'key%06d' % i: i for i in range(n // 18)}}))
-
-    def keys_reordered(n):
-        items = [('key%06d' % i, i) for i in range(n // 36)]
-        return create(deployment(wish, {'containers': one, **dict(items)}),
-                      deployment(wish, {'containers': one, **dict(reversed(items))}))
-
-    def annotation_keys(n):
-        return create(deployment({**wish, **{'example.com/k%06d' % i: 'v' for i in range(n // 26)}},
-                                 {'containers': one}))
-
-    def typos(n):
-        return create(deployment({kube.PREFIX + 'k%06d' % i: 'v' for i in range(n // 34)}, {'containers': one}))
-
-    def bad_bindings(n):
-        return create(deployment({generate.BINDINGS: ','.join('bd%d' % i for i in range(n // 8))}, {'containers': one}))
-
-    def same_binding(n):
-        return create(deployment({generate.BINDINGS: ','.join(['db'] * (n // 3))}, {'containers': one}))
-
-    def instances(n):
-        return create(deployment({generate.BINDINGS: ','.join('db=o%d' % i for i in range(n // 10))},
-                                 {'containers': one}))
-
-    def patterns(n):
-        return create(deployment({**wish, generate.CONTAINERS: ','.join(['shop'] * (n // 5))}, {'containers': one}))
-
-    def managed_fields(n):
-        return create(deployment(wish, {'containers': one}, managedFields=[
-            {'manager': 'm%d' % i, 'operation': 'Update', 'fieldsV1': {'f:spec': {'f:replicas': {}}}}
-            for i in range(n // 85)]))
-
-    def nesting(n):
-        deep = '[' * 200 + ']' * 200
-        return create(deployment(wish, {'containers': one, 'deep': 'DEEP'})).replace(
-            b'"DEEP"', ('[' + ','.join([deep] * (n // 401)) + ']').encode())
-
-    def strings(n):
-        return create(deployment(wish, {'containers': [{**one[0], 'env': [{'name': 'A', 'value': '☃é' * (n // 5)}]}]}))
-
-    def whole(n):
-        pod = {'containers': [
-            {**one[0], 'env': [{'name': 'VARIABLE_%d' % i, 'value': str(i)} for i in range(n // 84)]}]}
-        return create(deployment(wish, pod), deployment({}, pod))
-
-    def status(n):
-        record = {'v': exact.Number('1'), 'config': '0' * 16, 'bindings': ['db'], 'injected': [
-            {'containers': ['c%d' % i], 'envFrom': [{'secretRef': {'name': 'x'}}]} for i in range(n // 80)]}
-        return create(deployment({**wish, kube.STATUS: exact.dumps(record).decode()}, {'containers': one}))
-
-    return {f.__name__.replace('_', ' '): f for f in (
-        env, env_from, containers, init_containers, pull_secrets, annotation, keys, keys_reordered, annotation_keys,
-        typos, bad_bindings, same_binding, instances, patterns, managed_fields, nesting, strings, whole, status)}
-
-
-FULL = 3 << 20
-RATIO_GOOD = 5.0   # of a review to one a quarter as large: linear gives 4, quadratic 16;
-RATIO_LIMIT = 9.0  # in between is the noise of a busy machine
-BOTH_PHASES = ('env', 'containers', 'whole', 'status')
-FLOOR = 0.002      # seconds below which a difference means nothing
-
-
-def took(pipe, phase, body):
-    """(seconds, length of the answer) of one call."""
-    start = time.perf_counter()
-    header, answer = pipe.exchange(phase, 'managed', body)
-    seconds = time.perf_counter() - start
-    if header[0] != b'200':
-        raise core.Wrong('HTTP %s: %.300s' % (header[0].decode(), answer.decode('utf-8', 'replace')))
-    return seconds, len(answer)
-
-
-def table(build, show_all):
-    """Measures each shape at full and a quarter size; prints the table when asked to, or when a row is bad."""
-    lines = ['%-18s %-9s %9s %9s %6s %9s' % ('shape', 'phase', 'quarter', 'full', 'ratio', 'answer')]
-    bad = []
-    count = 0
-    with core.Core(build) as pipe:
-        for name, shape in shapes().items():
-            small, large = shape(FULL // 4), shape(FULL)
-            for phase in ('mutate', 'validate') if name in BOTH_PHASES else ('mutate',):
-                count += 1
-                quarter = full = float('inf')
-                try:
-                    for _ in range(5):  # only the best of each counts, and one good pair is enough
-                        quarter = min(quarter, took(pipe, phase, small)[0])
-                        seconds, size = took(pipe, phase, large)
-                        full = min(full, seconds)
-                        ratio = full / max(quarter, FLOOR)
-                        if ratio < RATIO_GOOD:
-                            break
-                except core.Wrong as e:
-                    bad.append('time of %s, %s: %s' % (name, phase, e))
-                    continue
-                lines.append('%-18s %-9s %7.1fms %7.1fms %6.1f %9d' % (
-                    name, phase, quarter * 1e3, full * 1e3, ratio, size))
-                if ratio > RATIO_LIMIT:
-                    bad.append('time grows faster than size: ' + lines[-1])
-    if show_all or bad:
-        print('\n'.join(lines))
-    return count, bad
-
-
 def main():
     options = argparse.ArgumentParser(description='Properties of decide() over generated workloads.')
     options.add_argument('--build', default='build')
     options.add_argument('--seed', type=int, default=1, help='the first seed')
     options.add_argument('--count', type=int, default=3000, help='how many seeds')
     options.add_argument('--jobs', type=int, default=2)
-    options.add_argument('--table', action='store_true', help='only the table of times')
-    options.add_argument('--quick', action='store_true', help='without the table of times')
     options = options.parse_args()
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     passed, broken, failures = 0, 0, []
-    if not options.table:
-        seeds = range(options.seed, options.seed + options.count)
-        jobs = max(1, min(options.jobs, len(seeds)))
-        with tempfile.TemporaryDirectory() as scratch, multiprocessing.Pool(jobs) as pool:
-            configs = make_configs(root, scratch)
-            for done, found in pool.starmap(run, [(options.build, configs, seeds[i::jobs]) for i in range(jobs)]):
-                passed += done - sum(len(which) for which, _ in found)
-                broken += sum(len(which) for which, _ in found)
-                failures += ['%s\nthe same property broke at %d seeds: %s' % (text, len(which), which[:10])
-                             for which, text in found]
-    if options.table or not options.quick:
-        count, bad = table(options.build, options.table)
-        passed += count - len(bad)
-        broken += len(bad)
-        failures += bad
+    seeds = range(options.seed, options.seed + options.count)
+    jobs = max(1, min(options.jobs, len(seeds)))
+    with tempfile.TemporaryDirectory() as scratch, multiprocessing.Pool(jobs) as pool:
+        configs = make_configs(root, scratch)
+        for done, found in pool.starmap(run, [(options.build, configs, seeds[i::jobs]) for i in range(jobs)]):
+            passed += done - sum(len(which) for which, _ in found)
+            broken += sum(len(which) for which, _ in found)
+            failures += ['%s\nthe same property broke at %d seeds: %s' % (text, len(which), which[:10])
+                         for which, text in found]
     for text in failures:
         print(text + '\n')
     print('%d passed, %d failed' % (passed, broken))

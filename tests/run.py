@@ -31,6 +31,7 @@ def suites(build):
     beside = [('unit/' + os.path.basename(p), [p]) for p in sorted(glob.glob(build + '/tests/unit/test_*'))
               if os.access(p, os.X_OK) and not p.endswith('.d')]
     beside.append(('fuzz', [PYTHON, HERE + '/fuzz/fuzz.py', '--build', build, '--replay']))
+    beside.append(('cost', [PYTHON, HERE + '/cost/cost.py']))
     beside.append(('golden', [PYTHON, HERE + '/golden.py', '--build', build]))
     for kind in ('cli', 'http', 'docs'):
         beside += [('%s/%s' % (kind, os.path.basename(p)[:-3]), [PYTHON, p, build + '/connhook'])

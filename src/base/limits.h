@@ -13,7 +13,7 @@
 #define LIMIT_BODY (7 * MIB)          /* an AdmissionReview: two objects of 3 MiB and the envelope */
 #define LIMIT_JSON_DEPTH 256          /* levels of nesting; Kubernetes' own objects stay below 60 */
 #define LIMIT_JSON_NUMBER 63          /* characters of one number; what cJSON reads */
-#define LIMIT_EQUAL_MEMBERS 1024      /* members of two objects that are compared in a different order */
+#define LIMIT_EQUAL_MEMBERS 64        /* members of two objects that are compared in a different order */
 #define LIMIT_CONFIG (1 * MIB)        /* a configuration file: what a ConfigMap can hold */
 #define LIMIT_MANIFEST (64 * MIB)     /* one input of `review`: a rendered platform repository */
 #define LIMIT_DIRECTORY_DEPTH 32      /* directories below the one given to `review` */
@@ -22,6 +22,8 @@
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
 #define LIMIT_LIST 64                 /* elements of a list in an annotation */
 #define LIMIT_SHELL_DEPTH 8           /* scripts in scripts, and commands in commands, that are read */
+#define LIMIT_GLOB 64                 /* one glob in it: no container's name is longer */
+#define LIMIT_GLOBS 8                 /* globs in it, beside names */
 
 /* one decision */
 #define LIMIT_WORK 200000000UL        /* units of work (base/budget.h) */
@@ -34,7 +36,7 @@
 #define LIMIT_RESPONSE (32 * MIB)     /* an answer of the server */
 #define LIMIT_WARNING 256             /* one warning */
 #define LIMIT_WARNINGS_TAIL 48        /* of these, for saying how many more there are */
-#define LIMIT_VIOLATIONS 256          /* problems with annotations, behind which no more of them are read */
+#define LIMIT_VIOLATIONS 256          /* violations of one rule that are told; the others are counted */
 #define LIMIT_WARNINGS 4096           /* all warnings of one response */
 #define LIMIT_MESSAGE (8 * KIB)       /* the message of a denial */
 #define LIMIT_CAUSES 64               /* causes in one denial; the message says how many more there are */

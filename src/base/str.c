@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -92,27 +93,74 @@ bool str_split(struct str *rest, char separator, struct str *part)
 	return true;
 }
 
+/* Does the piece, which has no *, stand at the beginning of `s`? */
+static bool begins(struct str piece, struct str s)
+{
+	if (piece.n > s.n)
+		return false;
+	for (size_t i = 0; i < piece.n; i++)
+		if (piece.p[i] != '?' && piece.p[i] != s.p[i])
+			return false;
+	return true;
+}
+
+/*
+ * The first place of a piece with a ? of at most 64 bytes: all beginnings of it that fit are followed at once, each a
+ * bit of `state` (Baeza-Yates and Gonnet, "A new approach to text searching", 1992).
+ */
+static size_t find_together(struct str piece, struct str s)
+{
+	uint64_t fits[UCHAR_MAX + 1] = {0}, any = 0, state = 0;
+	for (size_t i = 0; i < piece.n; i++) {
+		uint64_t bit = (uint64_t)1 << i;
+		any |= piece.p[i] == '?' ? bit : 0;
+		fits[(unsigned char)piece.p[i]] |= bit;
+	}
+	uint64_t last = (uint64_t)1 << (piece.n - 1);
+	for (size_t i = 0; i < s.n; i++) {
+		state = (state << 1 | 1) & (fits[(unsigned char)s.p[i]] | any);
+		if ((state & last) != 0)
+			return i + 1 - piece.n;
+	}
+	return SIZE_MAX;
+}
+
+/* The first place in `s` where the piece, which has no * and is not empty, stands; SIZE_MAX for none. */
+static size_t find_piece(struct str piece, struct str s)
+{
+	if (str_find(piece, '?') == piece.n) {
+		const char *at = s.n > 0 ? memmem(s.p, s.n, piece.p, piece.n) : NULL;
+		return at != NULL ? (size_t)(at - s.p) : SIZE_MAX;
+	}
+	if (piece.n <= 64)
+		return find_together(piece, s);
+	for (size_t i = 0; i + piece.n <= s.n; i++)
+		if (begins(piece, str_from(s, i)))
+			return i;
+	return SIZE_MAX;
+}
+
+/* Pieces between stars are looked for from left to right, each as far left as it goes: no choice is taken back. */
 bool str_glob(struct str pattern, struct str s)
 {
-	size_t p = 0, i = 0;
-	size_t star = SIZE_MAX, retry = 0; /* the last * seen, and where the text it takes ends */
-	while (i < s.n) {
-		if (p < pattern.n && pattern.p[p] == '*') {
-			star = p++;
-			retry = i;
-		} else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == s.p[i])) {
-			p++;
-			i++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			i = ++retry;
-		} else {
+	size_t first = str_find(pattern, '*'), last = str_rfind(pattern, '*');
+	if (first == pattern.n)
+		return pattern.n == s.n && begins(pattern, s);
+	struct str head = {pattern.p, first}, tail = str_from(pattern, last + 1);
+	if (s.n < head.n + tail.n || !begins(head, s) || !begins(tail, str_from(s, s.n - tail.n)))
+		return false;
+	struct str between = {pattern.p + first, last - first}, piece;
+	s = str_from(s, head.n);
+	s.n -= tail.n;
+	while (str_split(&between, '*', &piece)) {
+		if (piece.n == 0)
+			continue;
+		size_t at = find_piece(piece, s);
+		if (at == SIZE_MAX)
 			return false;
-		}
+		s = str_from(s, at + piece.n);
 	}
-	while (p < pattern.n && pattern.p[p] == '*')
-		p++;
-	return p == pattern.n;
+	return true;
 }
 
 bool str_is_glob(struct str pattern)

@@ -47,7 +47,10 @@ size_t str_rfind(struct str s, char c);
  */
 bool str_split(struct str *rest, char separator, struct str *part);
 
-/* Does `s` match `pattern`, where * is any run of bytes and ? one byte? Time is at most |s| * |pattern|. */
+/*
+ * Does `s` match `pattern`, where * is any run of bytes and ? one byte? Time is linear in both, as long as no run
+ * between two stars that holds a ? is longer than 64 bytes.
+ */
 bool str_glob(struct str pattern, struct str s);
 
 /* True when the pattern holds a * or a ?. */

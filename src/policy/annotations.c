@@ -8,6 +8,8 @@
 #include "kube/name.h"
 #include "kube/quantity.h"
 
+#include <stdlib.h>
+
 enum key {
 	KEY_BINDINGS,
 	KEY_APP,
@@ -164,13 +166,21 @@ static void read_containers(struct reader *r)
 	if (rest.p == NULL)
 		return;
 	struct str *items = arena_array(r->arena, LIMIT_LIST, sizeof *items);
-	size_t count = 0;
+	size_t count = 0, globs = 0;
 	while (items != NULL && str_split(&rest, ',', &part)) {
 		part = str_trim(part);
 		if (part.n == 0 || count == LIMIT_LIST) {
 			violation_add(&r->out->problems, field, identity(r, KEY_CONTAINERS, "form", r->values[KEY_CONTAINERS]),
 				      "found %s; expected 1 to %d names or globs of containers parted by commas",
 				      part.n == 0 ? "an empty element in the list" : "too many elements", LIMIT_LIST);
+			return;
+		}
+		globs += str_is_glob(part);
+		if (part.n > LIMIT_GLOB || globs > LIMIT_GLOBS) {
+			violation_add(&r->out->problems, field, identity(r, KEY_CONTAINERS, "size", r->values[KEY_CONTAINERS]),
+				      "found %s %s; expected at most %d globs among the names, each of at most %d characters",
+				      part.n > LIMIT_GLOB ? "the element" : "more globs, from",
+				      text_quote(part).text, LIMIT_GLOBS, LIMIT_GLOB);
 			return;
 		}
 		items[count++] = part;
@@ -401,18 +411,42 @@ bool annotation_is_reloader(struct str key)
 	return !str_starts(prefix, STR("configmap"));
 }
 
-/* Every annotation of `a` that connhook reads stands in `b` as well, with the same value. */
-static bool covered(const struct config *config, const struct json *a, const struct json *b)
+static int by_key(const void *a, const void *b)
 {
-	const struct json *others = json_getz(b, "annotations");
-	for (const struct json *m = json_first(json_getz(a, "annotations")); m != NULL; m = json_next(m)) {
+	const struct json *const *x = a, *const *y = b;
+	return str_cmp(json_key(*x), json_key(*y));
+}
+
+/* The annotations that connhook reads, in the order of their keys; NULL when memory is out. */
+static const struct json **read_ones(struct arena *arena, const struct config *config, const struct json *metadata,
+				     size_t *count)
+{
+	const struct json *annotations = json_getz(metadata, "annotations");
+	const struct json **result = arena_array(arena, json_count(annotations), sizeof(const struct json *));
+	*count = 0;
+	for (const struct json *m = json_first(annotations); m != NULL && result != NULL; m = json_next(m)) {
 		struct str name = own_name(config, json_key(m));
 		bool read = name.p != NULL || annotation_is_reloader(json_key(m));
 		for (size_t i = 0; i < OWN_KEYS; i++)
 			read = read && !str_eqz(name, own_keys[i]);
-		if (read && !json_equal(m, json_get(others, json_key(m))))
-			return false;
+		if (read)
+			result[(*count)++] = m;
 	}
+	if (*count > 1)
+		qsort(result, *count, sizeof(const struct json *), by_key);
+	return result;
+}
+
+/* Do both have the same annotations among those that connhook reads? */
+static bool same_read(struct arena *arena, const struct config *config, const struct json *a, const struct json *b)
+{
+	size_t count = 0, other = 0;
+	const struct json **x = read_ones(arena, config, a, &count), **y = read_ones(arena, config, b, &other);
+	if (x == NULL || y == NULL || count != other)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!str_eq(json_key(x[i]), json_key(y[i])) || !json_equal(x[i], y[i]))
+			return false;
 	return true;
 }
 
@@ -422,8 +456,8 @@ bool annotations_same(struct arena *arena, const struct config *config, const st
 	struct wishes wishes[2] = {{.problems.arena = arena}, {.problems.arena = arena}};
 	struct reader x = {.arena = arena, .config = config, .workload = a, .out = &wishes[0]};
 	struct reader y = {.arena = arena, .config = config, .workload = b, .out = &wishes[1]};
-	if (!covered(config, a->metadata, b->metadata) || !covered(config, b->metadata, a->metadata) ||
-	    !covered(config, a->job_metadata, b->job_metadata) || !covered(config, b->job_metadata, a->job_metadata))
+	if (!same_read(arena, config, a->metadata, b->metadata) ||
+	    !same_read(arena, config, a->job_metadata, b->job_metadata))
 		return false;
 	read_app(&x);
 	read_app(&y);

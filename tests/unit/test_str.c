@@ -147,6 +147,47 @@ START_TEST(globs)
 END_TEST
 
 /* A matcher that tries every division of the text would not end before Check's time is over. */
+/* The definition, in as many steps as it takes. */
+static bool slow_glob(const char *p, const char *s)
+{
+	if (*p == '\0')
+		return *s == '\0';
+	if (*p == '*')
+		return slow_glob(p + 1, s) || (*s != '\0' && slow_glob(p, s + 1));
+	return *s != '\0' && (*p == '?' || *p == *s) && slow_glob(p + 1, s + 1);
+}
+
+/* All patterns of up to seven of four characters, against all texts of up to six of two. */
+START_TEST(globs_as_defined)
+{
+	char pattern[8] = "", text[7] = "";
+	for (unsigned p = 0; p < 1U << 14; p++) {
+		size_t n = p % 8;
+		for (size_t i = 0; i < n; i++)
+			pattern[i] = "ab*?"[p >> (2 * i) & 3];
+		pattern[n] = '\0';
+		for (unsigned t = 0; t < 1U << 7; t++) {
+			size_t m = t % 7;
+			for (size_t i = 0; i < m; i++)
+				text[i] = "ab"[t >> i & 1];
+			text[m] = '\0';
+			if (str_glob(str_of(pattern), str_of(text)) != slow_glob(pattern, text))
+				ck_abort_msg("%s %s", pattern, text);
+		}
+	}
+	/* A piece with a ? that is longer than a word has bits. */
+	char long_pattern[80], long_text[200];
+	memset(long_pattern, 'a', sizeof long_pattern);
+	memset(long_text, 'a', sizeof long_text);
+	long_pattern[0] = long_pattern[79] = '*';
+	long_pattern[40] = '?';
+	long_pattern[78] = 'b';
+	ck_assert(!str_glob((struct str){long_pattern, 80}, (struct str){long_text, 200}));
+	long_text[150] = 'b';
+	ck_assert(str_glob((struct str){long_pattern, 80}, (struct str){long_text, 200}));
+}
+END_TEST
+
 START_TEST(a_hostile_glob_takes_no_time)
 {
 	char pattern[200], text[20000];
@@ -229,6 +270,7 @@ int main(void)
 	tcase_add_test(tests, cutting);
 	tcase_add_test(tests, lists_come_apart);
 	tcase_add_test(tests, globs);
+	tcase_add_test(tests, globs_as_defined);
 	tcase_add_test(tests, a_hostile_glob_takes_no_time);
 	tcase_add_test(tests, cuts_on_a_character_boundary);
 	tcase_add_test(tests, distances);
