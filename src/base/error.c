@@ -16,6 +16,7 @@ int error_setv(struct error *err, int code, const char *format, va_list args)
 	else if ((size_t)n >= sizeof text)
 		text[str_utf8_cut((struct str){text, sizeof text - 1}, sizeof text - 4).n] = '\0';
 	(void)text_show(err->text, sizeof err->text, str_of(text)); /* what is cut, is cut */
+	err->line = err->column = 0;
 	return code;
 }
 
@@ -25,6 +26,15 @@ int error_set(struct error *err, int code, const char *format, ...)
 	va_start(args, format);
 	error_setv(err, code, format, args);
 	va_end(args);
+	return code;
+}
+
+int error_place(struct error *err, int code, size_t line, size_t column)
+{
+	if (err != NULL) {
+		err->line = line;
+		err->column = column;
+	}
 	return code;
 }
 

@@ -17,9 +17,13 @@ enum {
 
 #define ERROR_TEXT_MAX 1024
 
-/* One sentence without a full stop. Set once, where the fault is detected. */
+/*
+ * One sentence without a full stop. Set once, where the fault is detected. The sentence may quote what is wrong; what
+ * is shown to strangers is made of the rest.
+ */
 struct error {
 	char text[ERROR_TEXT_MAX];
+	size_t line, column; /* where in a text, from 1; 0: nowhere in particular */
 };
 
 /*
@@ -28,6 +32,9 @@ struct error {
  */
 int error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int error_setv(struct error *err, int code, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+
+/* Adds where in a text the fault of `err` is, which its sentence says as well. `err` may be NULL. Returns its code. */
+int error_place(struct error *err, int code, size_t line, size_t column);
 
 /* error_set for the one failure that needs no words of its own. */
 int error_nomem(struct error *err);

@@ -1,6 +1,7 @@
 /* connhook serve: the webhook itself. */
 #include "cli/cli.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "server/server.h"
@@ -245,16 +246,26 @@ static int use_self_signed(struct wish *wish, struct arena *arena, const char **
 	return 0;
 }
 
-static int read_config(void *wish, struct config **out, struct error *err)
+/* It is read again and again, so that it has to be a file, and one that cannot keep the reader. */
+static int read_config(void *context, struct config **out, struct error *err)
 {
-	return cli_config(((const struct wish *)wish)->config, out, err);
+	const struct wish *wish = context;
+	if (wish->config == NULL)
+		return cli_config(NULL, out, err);
+	struct buf text;
+	buf_init(&text, LIMIT_CONFIG);
+	int code = file_read(wish->config, LIMIT_CONFIG, &text, err);
+	if (code == 0)
+		code = config_load(buf_str(&text), wish->config, out, err);
+	buf_free(&text);
+	return code;
 }
 
 static int serve(struct wish *wish, struct arena *arena, struct error *err)
 {
 	struct server_source *source = &wish->options.source;
 	struct config *config = NULL;
-	int code = cli_config(wish->config, &config, err);
+	int code = read_config(wish, &config, err);
 	if (code == 0 && wish->self_signed != NULL)
 		code = use_self_signed(wish, arena, &source->tls.ca, err);
 	if (code != 0) {

@@ -434,7 +434,7 @@ int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***d
 	if (str_starts(text, STR("\xEF\xBB\xBF")))
 		text = str_from(text, 3);
 	if (str_starts(text, STR("\xFF\xFE")) || str_starts(text, STR("\xFE\xFF")))
-		return error_set(err, ERR_INVALID, "1:1: this is UTF-16; save it as UTF-8");
+		return yaml_error_at(err, 1, 1, ERR_INVALID, "this is UTF-16; save it as UTF-8");
 	struct reader r = {.arena = arena, .err = err, .text = text};
 	if (!yaml_parser_initialize(&r.parser))
 		return error_nomem(err);

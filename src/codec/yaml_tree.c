@@ -63,5 +63,5 @@ int yaml_error_at(struct error *err, size_t line, size_t column, int code, const
 	va_start(args, format);
 	error_setv(&sentence, code, format, args);
 	va_end(args);
-	return error_set(err, code, "%zu:%zu: %s", line, column, sentence.text);
+	return error_place(err, error_set(err, code, "%zu:%zu: %s", line, column, sentence.text), line, column);
 }

@@ -68,7 +68,7 @@ struct pki_path {
 	const char *path, *shown;
 };
 
-/* pki_file_read and pki_load_pair for paths relative to the directory `dir`. */
+/* Reading a regular file (base/file.h), and pki_load_pair, for paths relative to the directory `dir`. */
 int pki_file_read_at(int dir, const struct pki_path *file, struct pki_text *out, struct error *err);
 int pki_load_pair_at(int dir, const struct pki_path *cert_file, const struct pki_path *key_file, struct pki_pair *out,
 	struct error *err);

@@ -1,6 +1,7 @@
 /* Reading: files, PEM, and whether a certificate and a key belong together. */
 #include "pki/pki_internal.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 
 #include <openssl/crypto.h>
@@ -103,39 +104,20 @@ int pki_crypto_fail(struct error *err, const char *format, ...)
 
 /* ---- files ---- */
 
-/* Reads all of `fd` into `space` bytes at `p`: how many there were, `space` when there may be more, -1 with errno. */
-static ssize_t read_all(int fd, char *p, size_t space)
+/* Reads what `fd` has, and closes it. */
+static int read_open(int fd, const char *shown, struct pki_text *out, struct error *err)
 {
-	size_t n = 0;
-	while (n < space) {
-		ssize_t got = read(fd, p + n, space - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
-int pki_file_read_at(int dir, const struct pki_path *file, struct pki_text *out, struct error *err)
-{
-	int fd = openat(dir, file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return error_set(err, ERR_IO, "cannot open %s: %s", file->shown, strerror(errno));
 	/* One buffer of the largest size: growing one would leave pieces of a key behind in memory. */
 	const size_t space = LIMIT_PEM + 1;
 	char *p = malloc(space);
-	ssize_t n = p ? read_all(fd, p, space) : 0;
+	ssize_t n = p ? file_fill(fd, p, space) : 0;
 	int code = 0;
 	if (p == NULL)
 		code = error_nomem(err);
 	else if (n < 0)
-		code = error_set(err, ERR_IO, "cannot read %s: %s", file->shown, strerror(errno));
+		code = error_set(err, ERR_IO, "cannot read %s: %s", shown, strerror(errno));
 	else if ((size_t)n == space)
-		code = error_set(err, ERR_LIMIT, "%s is larger than %lu bytes: that is no certificate or key", file->shown,
+		code = error_set(err, ERR_LIMIT, "%s is larger than %lu bytes: that is no certificate or key", shown,
 			LIMIT_PEM);
 	else if (!pki_text_copy(p, (size_t)n, out))
 		code = error_nomem(err);
@@ -146,9 +128,19 @@ int pki_file_read_at(int dir, const struct pki_path *file, struct pki_text *out,
 	return code;
 }
 
+int pki_file_read_at(int dir, const struct pki_path *file, struct pki_text *out, struct error *err)
+{
+	int fd;
+	int code = file_open(dir, file->path, file->shown, &fd, err);
+	return code == 0 ? read_open(fd, file->shown, out, err) : code;
+}
+
 int pki_file_read(const char *path, struct pki_text *out, struct error *err)
 {
-	return pki_file_read_at(AT_FDCWD, &(struct pki_path){path, path}, out, err);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+	return read_open(fd, path, out, err);
 }
 
 /* ---- PEM ---- */
@@ -510,7 +502,7 @@ int pki_load_authorities(const char *file, struct pki_authorities *out, struct e
 {
 	struct pki_authorities authorities = {0};
 	struct pki_pem parts = {0};
-	int code = pki_file_read(file, &authorities.certificates, err);
+	int code = pki_file_read_at(AT_FDCWD, &(struct pki_path){file, file}, &authorities.certificates, err);
 	if (code == 0) {
 		struct pki_source source = {file, {authorities.certificates.p, authorities.certificates.n}};
 		code = pki_pem_read(&source, &parts, err);

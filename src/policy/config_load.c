@@ -200,8 +200,8 @@ static int fingerprint(struct loader *l, const struct yaml_node *root)
 	if (error == ERR_NOMEM)
 		return error_nomem(l->err);
 	if (error != 0)
-		return error_set(l->err, error, "%s:1:1: the configuration is too large once its aliases are expanded",
-				 l->source);
+		return error_place(l->err, error_set(l->err, error, "%s:1:1: the configuration is too large once its aliases "
+						     "are expanded", l->source), 1, 1);
 	l->config->fingerprint = arena_fmt(l->arena, "%016llx", hash);
 	return 0;
 }
@@ -277,10 +277,10 @@ int config_load(struct str text, const char *source, struct config **out, struct
 	size_t count;
 	int rc = yaml_parse(&c->arena, text, &documents, &count, &why);
 	if (rc != 0)
-		rc = error_set(err, rc, "%s:%s", source, why.text);
+		rc = error_place(err, error_set(err, rc, "%s:%s", source, why.text), why.line, why.column);
 	else if (count == 0)
-		rc = error_set(err, ERR_INVALID, "%s:1:1: the file is empty; expected a mapping with apiVersion and kind",
-			       source);
+		rc = error_place(err, error_set(err, ERR_INVALID, "%s:1:1: the file is empty; expected a mapping with "
+						"apiVersion and kind", source), 1, 1);
 	else if (count > 1)
 		rc = reader_fail(&l, documents[1], "this is document 2 of %zu; expected one: remove the others", count);
 	else

@@ -11,7 +11,8 @@ int reader_fail(struct loader *l, const struct yaml_node *at, const char *format
 	va_start(args, format);
 	struct str text = arena_fmtv(l->arena, format, args);
 	va_end(args);
-	return error_set(l->err, ERR_INVALID, "%s:%zu:%zu: %.*s", l->source, at->line, at->column, STR_ARG(text));
+	int code = error_set(l->err, ERR_INVALID, "%s:%zu:%zu: %.*s", l->source, at->line, at->column, STR_ARG(text));
+	return error_place(l->err, code, at->line, at->column);
 }
 
 int reader_wrong_kind(struct loader *l, const struct yaml_node *v, const char *what, const char *expected)

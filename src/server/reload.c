@@ -96,22 +96,38 @@ void reload_noticed(struct reload *r, int64_t now)
 		r->due = now + RELOAD_QUIET_MILLISECONDS;
 }
 
+/*
+ * What /readyz?verbose says, which anybody may read who reaches the port: the place, not what stands there. Sentences
+ * about a file as such, that it is none or too large, hold nothing of its content.
+ */
+static void show(const char *file, int code, const struct error *e, struct error *out)
+{
+	if (e->line > 0)
+		(void)error_set(out, code, "%s:%zu:%zu: it is wrong there; the log says what", file, e->line, e->column);
+	else if (code == ERR_INVALID)
+		(void)error_set(out, code, "%s: it cannot be used; the log says why", file);
+	else
+		*out = *e;
+}
+
 /* Notes the outcome of an attempt; an error is logged when it is another one than last time. */
-static void note(struct reload *r, const char *what, int code, const struct error *now, struct error *last)
+static void note(struct reload *r, const char *what, const char *file, int code, const struct error *now,
+		 struct error *last, struct error *shown)
 {
 	if (code == 0) {
-		last->text[0] = '\0';
+		*last = *shown = (struct error){0};
 		return;
 	}
 	if (strcmp(now->text, last->text) != 0)
 		log_reload(r, LOG_ERROR, what, "error", error_str(now));
 	*last = *now;
+	show(file, code, now, shown);
 }
 
 static void reload_config(struct reload *r)
 {
 	struct config *config;
-	struct error err = {""};
+	struct error err = {0};
 	int code = r->source->config(r->source->context, &config, &err);
 	if (code == 0) {
 		struct snapshot *used = service_snapshot(r->service);
@@ -127,7 +143,7 @@ static void reload_config(struct reload *r)
 				log_reload(r, LOG_INFO, "configuration", "fingerprint", fingerprint);
 		}
 	}
-	note(r, "configuration", code, &err, &r->errors.config);
+	note(r, "configuration", r->source->config_file, code, &err, &r->errors.config, &r->shown.config);
 }
 
 static struct str text_of(const struct pki_text *text)
@@ -151,7 +167,7 @@ static void reload_pair(struct reload *r)
 {
 	const struct tls_files *tls = &r->source->tls;
 	struct tls_material old = *r->material, new = old;
-	struct error err = {""};
+	struct error err = {0};
 	new.pair = (struct pki_pair){0};
 	new.ca = (struct pki_authorities){0};
 	int code = pki_load_pair(tls->certificate, tls->key, &new.pair, &err);
@@ -169,14 +185,14 @@ static void reload_pair(struct reload *r)
 	}
 	pki_pair_dispose(used ? &old.pair : &new.pair);
 	pki_authorities_dispose(used ? &old.ca : &new.ca);
-	note(r, "certificate", code, &err, &r->errors.pair);
+	note(r, "certificate", "certificate or key", code, &err, &r->errors.pair, &r->shown.pair);
 }
 
 static void reload_client_ca(struct reload *r)
 {
 	const char *file = r->source->tls.client_ca;
 	struct tls_material old = *r->material, new = old;
-	struct error err = {""};
+	struct error err = {0};
 	new.client_ca = (struct pki_authorities){0};
 	int code = pki_load_authorities(file, &new.client_ca, &err);
 	bool same = code == 0 && str_eq(text_of(&new.client_ca.certificates), text_of(&old.client_ca.certificates));
@@ -188,7 +204,7 @@ static void reload_client_ca(struct reload *r)
 		log_reload(r, LOG_INFO, "client-ca", "file", str_of(file));
 	}
 	pki_authorities_dispose(used ? &old.client_ca : &new.client_ca);
-	note(r, "client-ca", code, &err, &r->errors.client_ca);
+	note(r, "client-ca", file, code, &err, &r->errors.client_ca, &r->shown.client_ca);
 }
 
 void reload_asked(struct reload *r)
@@ -205,6 +221,6 @@ void reload_now(struct reload *r, int64_t now)
 	if (r->source->tls.client_ca != NULL)
 		reload_client_ca(r);
 	tell_validities(r);
-	service_note_reload(r->service, &r->errors);
+	service_note_reload(r->service, &r->shown);
 	r->due = now + RELOAD_SECONDS * 1000;
 }

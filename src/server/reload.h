@@ -23,7 +23,8 @@ struct reload {
 	struct tls_material *material;        /* the one in use */
 	int watch;                            /* inotify; -1 when the system has none left */
 	int64_t due;                          /* when to look: INT64_MAX, never */
-	struct reload_errors errors;          /* of the last attempt */
+	struct reload_errors errors;          /* of the last attempt, as the log has them */
+	struct reload_errors shown;           /* the same for strangers: without what stands in the files */
 	struct validity_told certificate, ca, client_ca;
 };
 

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pki_source source = {.name = "fuzz", .pem = fuzz_text(data, size)};
 	struct pki_report report = {0};
-	struct error err = {""};
+	struct error err = {.text = ""};
 	if (pki_inspect(&source, 1, NOW, &report, &err) == 0) {
 		must(report.file_count == 1, "a file is reported");
 		pki_report_dispose(&report);

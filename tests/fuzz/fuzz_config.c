@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config *config = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	int rc = config_load(fuzz_text(data, size), "fuzz", &config, &err);
 	if (rc == 0) {
 		must(config != NULL && config->fingerprint.n == 16, "a good configuration has a fingerprint");

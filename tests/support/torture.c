@@ -333,7 +333,7 @@ static void run_registration(const struct input *in, struct buf *view)
 static void run_config(const struct input *in, struct buf *view)
 {
 	struct config *config = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	arm();
 	int rc = config_load(in->text, "config.yaml", &config, &err);
 	disarm();
@@ -372,7 +372,7 @@ static void run_patch(const struct input *in, struct buf *view)
 	size_t nul = str_find(in->text, '\0');
 	struct str document = {in->text.p, nul};
 	struct json *before = NULL, *tree = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	if (json_parse(document, &before, &err) != 0) {
 		buf_addz(view, err.text);
 		return;
@@ -414,7 +414,7 @@ static int yaml_again(struct arena *arena, struct str text, struct buf written[2
 static void run_yaml(const struct input *in, struct buf *view)
 {
 	struct arena arena = {0};
-	struct error err = {""};
+	struct error err = {.text = ""};
 	struct buf written[2];
 	buf_init(&written[0], VIEW_MAX);
 	buf_init(&written[1], VIEW_MAX);
@@ -438,7 +438,7 @@ static void run_yaml(const struct input *in, struct buf *view)
 static void run_base64(const struct input *in, struct buf *view)
 {
 	struct buf text, bytes;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	buf_init(&text, VIEW_MAX);
 	buf_init(&bytes, VIEW_MAX);
 	arm();
@@ -480,7 +480,7 @@ static void run_inspect(const struct input *in, struct buf *view)
 {
 	struct pki_source sources[SOURCES_MAX];
 	struct pki_report report = {0};
-	struct error err = {""};
+	struct error err = {.text = ""};
 	size_t count = sources_of(in->text, sources);
 	ERR_clear_error(); /* makes the list of errors, without which OpenSSL says nothing */
 	arm();
@@ -499,7 +499,7 @@ static void run_inspect(const struct input *in, struct buf *view)
 static void run_pair(const struct input *in, struct buf *view)
 {
 	struct pki_source sources[SOURCES_MAX];
-	struct error err = {""};
+	struct error err = {.text = ""};
 	if (sources_of(in->text, sources) != 2)
 		return;
 	ERR_clear_error();
@@ -713,7 +713,7 @@ static bool load_file(const char *path, struct loaded *loaded, struct error *err
 
 static bool load(const char *name, struct loaded *loaded)
 {
-	struct error err = {"it cannot be read"};
+	struct error err = {.text = "it cannot be read"};
 	if (loaded->config != NULL && strcmp(loaded->name, name) == 0)
 		return true;
 	config_free(loaded->config);

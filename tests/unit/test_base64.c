@@ -71,7 +71,7 @@ START_TEST(what_is_not_base64_is_refused)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct buf out;
-		struct error err = {""};
+		struct error err = {.text = ""};
 		buf_init(&out, TEXT_LIMIT);
 		buf_addz(&out, "before");
 		ck_assert_int_eq(base64_decode(&out, str_of(cases[i].text), &err), ERR_INVALID);

@@ -12,7 +12,7 @@
 static struct config *load(const char *text)
 {
 	struct config *config = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	int rc = config_load(str_of(text), "c.yaml", &config, &err);
 	ck_assert_msg(rc == 0, "%s", err.text);
 	return config;
@@ -148,7 +148,7 @@ START_TEST(refusals)
 {
 	char text[512];
 	struct config *config = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	int n = snprintf(text, sizeof text, "%s%s\n", HEAD, refused[_i].text);
 	ck_assert(n > 0 && (size_t)n < sizeof text);
 	ck_assert_int_eq(config_load(str_of(text), "c.yaml", &config, &err), ERR_INVALID);

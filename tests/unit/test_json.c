@@ -16,7 +16,7 @@
 static struct json *parsed(struct str text)
 {
 	struct json *tree = NULL;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	ck_assert_msg(json_parse(text, &tree, &err) == 0, "%.*s: %s", STR_ARG(text), err.text);
 	ck_assert_ptr_nonnull(tree);
 	return tree;
@@ -42,7 +42,7 @@ static void check_round(const char *text, const char *expected)
 static void check_refused(struct str text, const char *sentence)
 {
 	struct json *untouched = (struct json *)&text, *tree = untouched;
-	struct error err = {""};
+	struct error err = {.text = ""};
 	ck_assert_msg(json_parse(text, &tree, &err) == ERR_INVALID, "%.*s was taken", STR_ARG(text));
 	ck_assert_msg(strcmp(err.text, sentence) == 0, "%.*s: %s\n expected %s", STR_ARG(text), err.text, sentence);
 	ck_assert(tree == untouched);

@@ -35,7 +35,7 @@ static void check_example(const struct example *e)
 {
 	struct json *document = parse(e->document), *patch = parse(e->patch), *before = document;
 	struct json *expected = parse(e->result != NULL ? e->result : e->document);
-	struct error err = {"no error"};
+	struct error err = {.text = "no error"};
 	int rc = json_patch_apply(&document, patch, &err);
 	struct buf got = written(document);
 	ck_assert_msg(rc == (e->result != NULL ? 0 : ERR_INVALID), "%s %s gives %d %s", e->document, e->patch, rc,

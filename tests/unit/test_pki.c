@@ -88,7 +88,7 @@ static bool has(const struct error *err, const char *part)
 static void check_pair(struct str chain, struct str key, time_t now, const char *part)
 {
 	struct pki_source chain_source = {"tls.crt", chain}, key_source = {"tls.key", key};
-	struct error err = {"untouched"};
+	struct error err = {.text = "untouched"};
 	int code = pki_pair_check(&chain_source, &key_source, now, &err);
 	if (part == NULL)
 		ck_assert_msg(code == 0, "%s", err.text);
@@ -117,7 +117,7 @@ START_TEST(dns_names_follow_rfc_1123)
 	static const char *const bad[] = {"", ".", "a.", ".a", "a..b", "-a", "a-", "a.-b", "a_b", "a b", "*", "*.", "a.*.b",
 		"**.a", "*a.b", "gr\xc3\xbcn", "a/b", "a\n", "DNS:a,DNS:b", "1.2.3", "a.123", "*.1"};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-		struct error err = {"?"};
+		struct error err = {.text = "?"};
 		ck_assert_msg(pki_dns_check(str_of(good[i]), &err) == 0, "%s: %s", good[i], err.text);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

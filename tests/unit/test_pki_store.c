@@ -562,8 +562,12 @@ START_TEST(loading_says_what_is_wrong)
 	check_sentence(pki_load_pair(crt, other, &pair, &err), ERR_IO, &err, "other: No such file");
 	check_sentence(pki_load_pair(dir, key, &pair, &err), ERR_IO, &err, "cannot read");
 	check_sentence(pki_load_pair(key, crt, &pair, &err), ERR_INVALID, &err, "swapped");
-	check_sentence(pki_load_pair("/dev/zero", key, &pair, &err), ERR_LIMIT, &err, "larger than");
-	check_sentence(pki_load_pair("/dev/null", key, &pair, &err), ERR_INVALID, &err, "/dev/null is empty");
+	check_sentence(pki_load_pair("/dev/zero", key, &pair, &err), ERR_IO, &err, "a device, not a regular file");
+	write_file(other, STR(""));
+	check_sentence(pki_load_pair(other, key, &pair, &err), ERR_INVALID, &err, "other is empty");
+	ck_assert_int_eq(truncate(other, LIMIT_PEM + 1), 0);
+	check_sentence(pki_load_pair(other, key, &pair, &err), ERR_LIMIT, &err, "larger than");
+	ck_assert_int_eq(unlink(other), 0);
 	check_sentence(pki_load_pair(crt, path(PKI_CA_KEY), &pair, &err), ERR_INVALID, &err, "ca.key is not the key of");
 	ck_assert(pair.certificate.p == NULL && pair.key.p == NULL && pair.not_after == 42);
 }

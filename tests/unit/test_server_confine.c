@@ -419,7 +419,7 @@ END_TEST
 /* A sanitizer needs some of what is refused. */
 START_TEST(is_a_build_for_tests)
 {
-	struct error err = {""};
+	struct error err = {.text = ""};
 	ck_assert_int_eq(confine_calls(&err), ERR_INVALID);
 	ck_assert_str_ne(err.text, "");
 }

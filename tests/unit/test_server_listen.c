@@ -54,7 +54,7 @@ END_TEST
 START_TEST(refuses)
 {
 	struct listen_address address = {.length = 77};
-	struct error err = {{0}};
+	struct error err = {0};
 	ck_assert_int_eq(listen_parse(str_of(bad[_i]), &address, &err), ERR_INVALID);
 	ck_assert_uint_eq(address.length, 77);
 	ck_assert_ptr_nonnull(strstr(err.text, "; write"));
@@ -71,7 +71,7 @@ static struct listen_address address_of(const char *text)
 START_TEST(opens_and_names)
 {
 	struct listen_address any = address_of("127.0.0.1:0");
-	struct error err = {{0}};
+	struct error err = {0};
 	char name[LISTEN_NAME_MAX];
 	int fd = -1, second = -1;
 	ck_assert_int_eq(listen_open(&any, &fd, &err), 0);
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(connections_send_without_delay)
 {
 	struct listen_address any = address_of("127.0.0.1:0");
-	struct error err = {{0}};
+	struct error err = {0};
 	struct sockaddr_storage bound = {0};
 	socklen_t length = sizeof bound, size = sizeof(int);
 	int fd = -1, without_delay = 0, client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -122,7 +122,7 @@ END_TEST
 START_TEST(addresses_of_others)
 {
 	struct listen_address foreign = address_of("192.0.2.1:0");
-	struct error err = {{0}};
+	struct error err = {0};
 	int fd = -1;
 	ck_assert_int_eq(listen_open(&foreign, &fd, &err), ERR_IO);
 	ck_assert_ptr_nonnull(strstr(err.text, "192.0.2.1:0"));
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(names_both_ends)
 {
 	struct listen_address address = address_of("127.0.0.1:0");
-	struct error err = {{0}};
+	struct error err = {0};
 	struct sockaddr_storage bound = {0};
 	socklen_t length = sizeof bound;
 	char own[LISTEN_NAME_MAX], peer[LISTEN_NAME_MAX];
