@@ -56,10 +56,12 @@
 #define LIMIT_CLIENT_NAME 253         /* one of them: the longest DNS name */
 
 /* server */
+#define LIMIT_MEMORY_OPTION 4096          /* MiB that --body-memory and --decision-memory take at most */
 #define LIMIT_THREADS 16                  /* threads that answer requests */
 #define LIMIT_CONNECTIONS 1024            /* connections for each thread */
 #define LIMIT_ADMIN_CONNECTIONS 128       /* connections of the admin listener */
 #define LIMIT_ADMIN_BODY (16 * KIB)       /* a body that an admin request has no use for, and that is dropped */
+#define LIMIT_BODIES (48 * MIB)           /* bodies of all requests, and answers to be taken; --body-memory */
 #define LIMIT_REQUEST_HEAD (32 * KIB)     /* what libmicrohttpd may use for one connection: request line and headers */
 #define LIMIT_BACKLOG 1024                /* connections that the kernel keeps until they are accepted */
 #define LIMIT_RESERVED_FILES 64           /* file descriptors that are not connections */
@@ -74,6 +76,10 @@
 /* time */
 #define REQUEST_SECONDS 10                /* for a request, and again for its answer; --request-timeout */
 #define REQUEST_SECONDS_MAX 60
+#define ANSWER_SECONDS 10                 /* a client waits for an answer that does not say, with ?timeout= */
+#define ANSWER_SECONDS_MAX 30             /* the most that ?timeout= gives: the API server's own maximum */
+#define ANSWER_MARGIN_MILLISECONDS 500    /* of these, for the way there and back; a quarter, when that is less */
+#define BUSY_SECONDS 3                    /* with all threads at work for longer, /readyz fails */
 #define IDLE_SECONDS 120                  /* a connection without a request; the API server closes after 90 */
 #define LINGER_SECONDS 2                  /* a client has to read an answer that ends the connection */
 #define DRAIN_SECONDS 5                   /* for requests in flight at the end */

@@ -34,6 +34,9 @@ static const char help[] =
 	"      --threads N               threads that answer requests: 1 to 16; default: one a CPU\n"
 	"      --request-timeout N       seconds for a request, first byte to last, and again for the\n"
 	"                                client to take its answer: 1 to 60; default 10\n"
+	"      --body-memory N           MiB for the bodies of all requests and for answers that wait to be\n"
+	"                                taken: 8 to 4096; default 48\n"
+	"      --decision-memory N       MiB for one decision: 8 to 4096; default 64\n"
 	"      --drain-delay N           seconds after SIGTERM in which it serves on while /readyz fails:\n"
 	"                                0 to 300; default 5\n"
 	"      --log-format FORMAT       text (default) or json\n"
@@ -56,6 +59,8 @@ enum {
 	OPTION_ADMIN_LISTEN,
 	OPTION_THREADS,
 	OPTION_REQUEST_TIMEOUT,
+	OPTION_BODY_MEMORY,
+	OPTION_DECISION_MEMORY,
 	OPTION_DRAIN_DELAY,
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
@@ -73,12 +78,17 @@ static const struct option long_options[] = {
 	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
 	{"threads", required_argument, NULL, OPTION_THREADS},
 	{"request-timeout", required_argument, NULL, OPTION_REQUEST_TIMEOUT},
+	{"body-memory", required_argument, NULL, OPTION_BODY_MEMORY},
+	{"decision-memory", required_argument, NULL, OPTION_DECISION_MEMORY},
 	{"drain-delay", required_argument, NULL, OPTION_DRAIN_DELAY},
 	{"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
+
+/* MiB that hold one body of the largest size. */
+#define MEMORY_MIN (LIMIT_BODY / MIB + 1)
 
 /* The command line. */
 struct wish {
@@ -165,6 +175,10 @@ static int parse_option(int c, char **argv, struct wish *out)
 		return parse_number("--threads", optarg, 1, LIMIT_THREADS, &o->threads);
 	case OPTION_REQUEST_TIMEOUT:
 		return parse_number("--request-timeout", optarg, 1, REQUEST_SECONDS_MAX, &o->request_seconds);
+	case OPTION_BODY_MEMORY:
+		return parse_number("--body-memory", optarg, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->body_mib);
+	case OPTION_DECISION_MEMORY:
+		return parse_number("--decision-memory", optarg, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->decision_mib);
 	case OPTION_DRAIN_DELAY:
 		return parse_number("--drain-delay", optarg, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
 	case OPTION_LOG_FORMAT:
@@ -290,6 +304,8 @@ int cmd_serve(int argc, char **argv)
 		.tls_priorities = TLS_PRIORITIES,
 		.threads = server_default_threads(),
 		.request_seconds = REQUEST_SECONDS,
+		.body_mib = LIMIT_BODIES / MIB,
+		.decision_mib = LIMIT_MEMORY / MIB,
 		.drain_seconds = DRAIN_DELAY_SECONDS,
 		.log = &log,
 	}};

@@ -50,8 +50,8 @@ struct pki_text {
 };
 
 /*
- * Reads a file of at most LIMIT_PEM bytes, or what comes through a pipe: for people, who may wait. What is loaded, below,
- * has to be a regular file; symbolic links are followed. ERR_IO, ERR_LIMIT, ERR_NOMEM.
+ * Reads a file of at most LIMIT_PEM bytes, or what comes through a pipe: for people, who may wait. What is loaded,
+ * below, has to be a regular file; symbolic links are followed. ERR_IO, ERR_LIMIT, ERR_NOMEM.
  */
 int pki_file_read(const char *path, struct pki_text *out, struct error *err);
 

@@ -63,11 +63,13 @@ static bool check_certificates(struct service *service, const struct reload_erro
 static unsigned answer_readyz(struct service *service, struct MHD_Connection *mhd, struct buf *out)
 {
 	bool draining = atomic_load(&service->draining);
+	bool busy = busy_all(&service->busy, service_now(), (int64_t)BUSY_SECONDS * 1000);
 	struct reload_errors errors;
 	service_reload_errors(service, &errors);
 	bool ready = check(out, "configuration", true, NULL);
 	ready &= check_reload(out, "configuration-reload", &errors.config);
 	ready &= check_certificates(service, &errors, out);
+	ready &= check(out, "workers", !busy, busy ? "all threads have been at work on requests for too long" : NULL);
 	ready &= check(out, "shutdown", !draining, draining ? "the server is shutting down" : NULL);
 	buf_addz(out, ready ? "readyz check passed\n" : "readyz check failed\n");
 	if (!ready)
@@ -83,8 +85,14 @@ static unsigned answer_readyz(struct service *service, struct MHD_Connection *mh
 static unsigned answer_metrics(struct service *service, struct MHD_Connection *mhd, struct buf *out)
 {
 	(void)mhd;
-	metrics_log_lost(service->metrics, log_lost(service->log));
-	metrics_write(service->metrics, out);
+	struct metrics_now now = {
+		.lost_lines = log_lost(service->log),
+		.bodies = bodies_held(&service->bodies),
+		.bodies_limit = service->bodies.limit,
+		.busy = busy_count(&service->busy),
+		.threads = service->busy.threads,
+	};
+	metrics_write(service->metrics, &now, out);
 	return MHD_HTTP_OK;
 }
 

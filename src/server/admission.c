@@ -2,6 +2,7 @@
 
 #include "server/answer.h"
 #include "server/request.h"
+#include "server/timeout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,16 +117,17 @@ static enum MHD_Result begin(struct connection *c, struct MHD_Connection *mhd, c
 static enum MHD_Result take(struct connection *c, struct MHD_Connection *mhd, struct str data)
 {
 	char message[MESSAGE_MAX];
-	if (data.n > LIMIT_BODY - c->body.n - c->discarded) {
+	if (data.n > LIMIT_BODY - c->received) {
 		explain(MHD_HTTP_CONTENT_TOO_LARGE, message);
 		return refuse_now(c, mhd, false, MHD_HTTP_CONTENT_TOO_LARGE, message);
 	}
-	if (c->refusal == 0)
-		buf_add(&c->body, data);
-	if (c->refusal == 0 && c->body.error == 0)
+	c->received += data.n;
+	if (c->refusal != 0)
 		return MHD_YES;
-	c->discarded += data.n;
-	if (c->refusal == 0)
+	enum body_added added = body_add(&c->body, data, LIMIT_BODY, c->changed, service_now());
+	if (added == BODY_LOST)
+		connection_refuse_body(c);
+	else if (added == BODY_NOMEM)
 		c->refusal = MHD_HTTP_INTERNAL_SERVER_ERROR;
 	return MHD_YES;
 }
@@ -224,34 +226,61 @@ static uint64_t elapsed(const struct timespec *from, const struct timespec *to)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* When the answer has to be there: before whoever asks stops to wait. */
+static int64_t due_at(const struct connection *c, struct MHD_Connection *mhd)
+{
+	const char *text = MHD_lookup_connection_value(mhd, MHD_GET_ARGUMENT_KIND, "timeout");
+	int64_t from = c->changed < c->set->arrived ? c->changed : c->set->arrived;
+	return from + timeout_to_decide(timeout_parse(str_of(text)));
+}
+
+/* For struct budget. */
+static bool is_expired(const void *deadline)
+{
+	const int64_t *due = deadline;
+	return service_now() >= *due;
+}
+
 /* Decides on the complete body and queues the answer. */
 static enum MHD_Result decide_request(struct connection *c, struct MHD_Connection *mhd, enum phase phase)
 {
 	struct service *service = c->set->service;
-	struct decision d = {0};
+	int64_t due = due_at(c, mhd);
+	struct decision d = {.budget = {
+		.memory_limit = service->decision_memory, .expired = is_expired, .deadline = &due,
+	}};
 	struct timespec from = {0}, to = {0};
-	size_t size = c->body.n;
+	struct str body;
+	if (!body_keep(&c->body, &body)) {
+		connection_refuse_body(c);
+		return MHD_YES;
+	}
 
 	struct snapshot *snapshot = service_snapshot(service);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	decide(snapshot->config, phase, buf_str(&c->body), &d);
+	decide(snapshot->config, phase, body, &d);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	buf_free(&c->body);
 
 	uint64_t nanoseconds = elapsed(&from, &to);
 	metrics_admission(service->metrics, phase, &d, nanoseconds);
+	if (d.budget.over != BUDGET_KEPT)
+		metrics_limit(service->metrics, metric_limit_of(d.budget.over));
 	if (d.http_status == MHD_HTTP_OK)
 		log_admission(service->log, phase, &d, nanoseconds);
 	else
-		log_bad_request(c->set, phase, &d, size);
+		log_bad_request(c->set, phase, &d, body.n);
 
 	struct answer answer = {(unsigned)d.http_status, ANSWER_JSON, NULL, atomic_load(&service->draining)};
-	unsigned status = answer_queue(mhd, &answer, &d.body);
+	bool room = body_answer(&c->body, d.body.capacity, c->changed, service_now());
+	unsigned status = room ? answer_queue(mhd, &answer, &d.body) : 0;
 	decision_free(&d);
 	snapshot_release(snapshot); /* the decision pointed into it */
-	if (status == 0)
+	if (!room)
+		connection_refuse_body(c);
+	else if (status == 0)
 		return MHD_NO;
-	connection_answering(c, status);
+	else
+		connection_answering(c, status);
 	return MHD_YES;
 }
 

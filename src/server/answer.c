@@ -90,6 +90,8 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 	return MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type) == MHD_YES &&
 	       (answer->allow == NULL ||
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) == MHD_YES) &&
+	       (answer->status != MHD_HTTP_SERVICE_UNAVAILABLE ||
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1") == MHD_YES) &&
 	       (!answer->close || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES);
 }
 

@@ -71,7 +71,7 @@ static struct connection *connection_new(struct connection_set *set, struct MHD_
 	c->fd = fd;
 	c->began = c->changed = service_now();
 	c->phase = CONNECTION_IDLE;
-	buf_init(&c->body, LIMIT_BODY);
+	body_init(&c->body, &set->service->bodies);
 	if (set->counted) {
 		c->phase = CONNECTION_HANDSHAKE;
 		set->handshakes++;
@@ -99,7 +99,7 @@ static void connection_free(struct connection *c)
 		c->set->first = c->next;
 	if (c->next != NULL)
 		c->next->previous = c->previous;
-	buf_free(&c->body);
+	body_free(&c->body);
 	credentials_release(c->credentials);
 	free(c);
 }
@@ -167,11 +167,11 @@ void connection_completed(void *set, struct MHD_Connection *mhd, void **request,
 	struct connection *c = connection_called(set, *request);
 	if (c == NULL)
 		return;
-	buf_free(&c->body);
+	body_free(&c->body);
 	c->head_read = c->close = false;
 	c->refusal = 0;
 	c->allow = NULL;
-	c->discarded = 0;
+	c->received = 0;
 	c->used = true;
 	if (c->phase < CONNECTION_ENDING)
 		rest(c, c->tls != NULL ? tls_records_read(c->tls) : 0);
@@ -212,7 +212,7 @@ void connection_refuse(struct connection *c, unsigned status, const char *messag
 	answer_write_raw(&text, status, message);
 	bool sent = text.error == 0 && send_last(c, buf_str(&text));
 	buf_free(&text);
-	buf_free(&c->body);
+	body_free(&c->body);
 	if (!sent) {
 		cut(c);
 		return;
@@ -222,6 +222,12 @@ void connection_refuse(struct connection *c, unsigned status, const char *messag
 	/* Whoever is sending a large body gets the rest of the request's time to come to its end. */
 	c->phase = CONNECTION_ENDING;
 	c->due = c->due > lingers ? c->due : lingers;
+}
+
+void connection_refuse_body(struct connection *c)
+{
+	metrics_limit(c->set->service->metrics, METRIC_LIMIT_BODIES);
+	connection_refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, CONNECTION_NO_ROOM);
 }
 
 enum MHD_Result connection_discard(struct connection *c, size_t *upload_size)
@@ -277,6 +283,15 @@ static bool is_timed(const struct connection *c)
 	return c->phase != CONNECTION_IDLE && c->phase != CONNECTION_CUT;
 }
 
+/* Its memory was needed for others. */
+static void give_way(struct connection *c)
+{
+	if (c->phase == CONNECTION_RECEIVING && body_lost(&c->body))
+		connection_refuse_body(c);
+	else if (c->phase == CONNECTION_ANSWERING && body_lost(&c->body))
+		cut(c);
+}
+
 static void expire(struct connection *c)
 {
 	if (c->phase == CONNECTION_RECEIVING)
@@ -295,6 +310,8 @@ int64_t connections_sweep(struct connection_set *set, int64_t now)
 		set->handshakes += c->tls != NULL && !c->handshake.done;
 		if (is_timed(c) && now >= c->due)
 			expire(c);
+		else
+			give_way(c);
 		if (is_timed(c) && c->due < next)
 			next = c->due;
 	}

@@ -8,7 +8,7 @@
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
-#include "base/buf.h"
+#include "server/bodies.h"
 #include "server/service.h"
 #include "server/tls.h"
 
@@ -42,8 +42,8 @@ struct connection {
 	unsigned refusal;                /* the status that answers it once its body is read; 0: none */
 	const char *allow;               /* with a 405 */
 	bool close;                      /* its answer ends the connection */
-	struct buf body;
-	size_t discarded;                /* bytes of a body that nobody wants */
+	struct body body;
+	size_t received;                 /* bytes of the body, kept or not */
 };
 
 struct connection_set {
@@ -53,6 +53,7 @@ struct connection_set {
 	atomic_uint *count;       /* of connections that libmicrohttpd has, in all sets of the listener */
 	unsigned handshakes;      /* how many were in that phase at the last sweep, and those that have come since */
 	bool active;              /* libmicrohttpd has called back since this was last false */
+	int64_t arrived;          /* what is handled now cannot have come before */
 	struct log_valve valve;   /* for log lines that any client can cause */
 };
 
@@ -74,6 +75,10 @@ void connection_answering(struct connection *c, unsigned status);
  * connection and could destroy the answer.
  */
 void connection_refuse(struct connection *c, unsigned status, const char *message);
+
+/* The same, because the budget of all bodies is used up. */
+#define CONNECTION_NO_ROOM "the requests that are open together take more memory than they may; try again in a moment"
+void connection_refuse_body(struct connection *c);
 
 /* The rest of a refused request: bytes are dropped. For the access handler when the phase is ENDING or CUT. */
 enum MHD_Result connection_discard(struct connection *c, size_t *upload_size);

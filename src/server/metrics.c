@@ -74,7 +74,7 @@ struct metrics {
 	time_t configured;
 	struct validity certificate, client_ca;
 	bool reload_failed;
-	unsigned long long lost_lines;
+	uint64_t limits[METRIC_LIMITS];
 };
 
 enum outcome outcome_of(const struct decision *d)
@@ -278,10 +278,15 @@ void metrics_certificates(struct metrics *m, const struct validity *certificate,
 	pthread_mutex_unlock(&m->lock);
 }
 
-void metrics_log_lost(struct metrics *m, unsigned long long lines)
+enum metric_limit metric_limit_of(enum budget_limit over)
+{
+	return over == BUDGET_MEMORY ? METRIC_LIMIT_MEMORY : over == BUDGET_TIME ? METRIC_LIMIT_TIME : METRIC_LIMIT_WORK;
+}
+
+void metrics_limit(struct metrics *m, enum metric_limit limit)
 {
 	pthread_mutex_lock(&m->lock);
-	m->lost_lines = lines;
+	m->limits[limit]++;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -382,7 +387,22 @@ static void write_http(const struct metrics *m, struct buf *out)
 	single(out, "connections", "Open connections on the admission listener.", m->connections);
 }
 
-static void write_state(const struct metrics *m, struct buf *out)
+static void write_limits(const struct metrics *m, const struct metrics_now *now, struct buf *out)
+{
+	static const char *const names[METRIC_LIMITS] = {
+		[METRIC_LIMIT_BODIES] = "bodies", [METRIC_LIMIT_WORK] = "work", [METRIC_LIMIT_MEMORY] = "memory",
+		[METRIC_LIMIT_TIME] = "time",
+	};
+	head(out, "limit_reached_total", "counter", "Requests that were ended by a limit, by limit.");
+	for (size_t i = 0; i < METRIC_LIMITS; i++)
+		sample(out, "limit_reached_total", "limit", names[i], m->limits[i]);
+	single(out, "body_bytes", "Memory held by bodies of requests and by answers.", (long long)now->bodies);
+	single(out, "body_limit_bytes", "What they may hold.", (long long)now->bodies_limit);
+	single(out, "workers_busy", "Threads at work.", now->busy);
+	single(out, "workers", "Threads that answer admissions.", now->threads);
+}
+
+static void write_state(const struct metrics *m, unsigned long long lost_lines, struct buf *out)
 {
 	single(out, "config_last_reload_successful", "1 when configuration and certificates in the files are those in use.",
 	       !m->reload_failed);
@@ -396,21 +416,22 @@ static void write_state(const struct metrics *m, struct buf *out)
 		single(out, "client_ca_not_after_timestamp_seconds", "When the first of the CAs of clients ends.",
 		       (long long)m->client_ca.not_after);
 	head(out, "log_lost_lines_total", "counter", "Lines of the log that could not be written without waiting.");
-	buf_fmt(out, PREFIX "log_lost_lines_total %llu\n", m->lost_lines);
+	buf_fmt(out, PREFIX "log_lost_lines_total %llu\n", lost_lines);
 	head(out, "build_info", "gauge", "Always 1; the labels say what runs.");
 	buf_addz(out, PREFIX "build_info{version=\"" CONNHOOK_VERSION "\",");
 	label(out, "configuration", m->fingerprint);
 	buf_addz(out, "} 1\n");
 }
 
-void metrics_write(struct metrics *m, struct buf *out)
+void metrics_write(struct metrics *m, const struct metrics_now *now, struct buf *out)
 {
 	pthread_mutex_lock(&m->lock);
 	write_requests(m, out);
 	write_duration(m, out);
 	write_policy(m, out);
 	write_http(m, out);
-	write_state(m, out);
+	write_limits(m, now, out);
+	write_state(m, now->lost_lines, out);
 	pthread_mutex_unlock(&m->lock);
 	process_write(out, m->started);
 }

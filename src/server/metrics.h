@@ -23,6 +23,19 @@ const char *outcome_name(enum outcome outcome);
 /* "mutate", "validate" */
 const char *phase_name(enum phase phase);
 
+/* Limits that somebody may run into, for the label `limit`. */
+enum metric_limit { METRIC_LIMIT_BODIES, METRIC_LIMIT_WORK, METRIC_LIMIT_MEMORY, METRIC_LIMIT_TIME, METRIC_LIMITS };
+
+/* That of a budget that is over. */
+enum metric_limit metric_limit_of(enum budget_limit over);
+
+/* What is so at the moment, and not counted here. */
+struct metrics_now {
+	unsigned long long lost_lines; /* of the log, since the beginning */
+	size_t bodies, bodies_limit;   /* bytes */
+	unsigned busy, threads;
+};
+
 struct metrics;
 
 /* All zero, and the time when the process began; NULL when memory is out. */
@@ -50,10 +63,10 @@ void metrics_reload(struct metrics *m, bool successful);
 /* The certificate in use is valid then, and so is the CA of clients; its `not_after` is 0 without one. */
 void metrics_certificates(struct metrics *m, const struct validity *certificate, const struct validity *client_ca);
 
-/* So many lines of the log could not be written since the beginning. */
-void metrics_log_lost(struct metrics *m, unsigned long long lines);
+/* A request was ended by that limit. */
+void metrics_limit(struct metrics *m, enum metric_limit limit);
 
 /* Appends the text. Failures stay in the buffer. */
-void metrics_write(struct metrics *m, struct buf *out);
+void metrics_write(struct metrics *m, const struct metrics_now *now, struct buf *out);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,6 +17,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+/* A block of this size is a large one. */
+#define MALLOC_LARGE (128 * KIB)
 
 /* Start with {0}, and the descriptors -1. */
 struct server {
@@ -85,13 +89,16 @@ static int open_listeners(struct server *s, const struct server_options *o, stru
 
 static int init_workers(struct server *s, const struct server_options *o, struct error *err)
 {
-	struct worker_site site = {admission_handle, o->tls_priorities, raise_files(s->threads),
-		&s->connections, s->listener};
-	struct worker_site admin = {admin_handle, NULL, LIMIT_ADMIN_CONNECTIONS, &s->admin_connections,
-		s->admin_listener};
+	struct worker_site site = {.handle = admission_handle, .priorities = o->tls_priorities,
+		.limit = raise_files(s->threads), .count = &s->connections, .listener = s->listener};
+	struct worker_site admin = {.handle = admin_handle, .limit = LIMIT_ADMIN_CONNECTIONS,
+		.count = &s->admin_connections, .listener = s->admin_listener};
+	s->service.busy.threads = s->threads;
 	int code = worker_init(&s->admin, &s->service, &admin, err);
-	for (unsigned i = 0; i < s->threads && code == 0; i++)
+	for (unsigned i = 0; i < s->threads && code == 0; i++) {
+		site.at_work = &s->service.busy.since[i];
 		code = worker_init(&s->workers[i], &s->service, &site, err);
+	}
 	return code;
 }
 
@@ -126,6 +133,8 @@ static void log_listening(struct server *s)
 	listen_name(s->admin_listener, name);
 	log_strz(&line, "admin", name);
 	log_int(&line, "threads", s->threads);
+	log_int(&line, "body_memory", (long long)s->service.bodies.limit);
+	log_int(&line, "decision_memory", (long long)s->service.decision_memory);
 	log_bool(&line, "confined", s->confined);
 	log_str(&line, "configuration", s->service.snapshot->config->fingerprint);
 	log_strz(&line, "version", CONNHOOK_VERSION);
@@ -183,16 +192,28 @@ static int begin_service(struct server *s, const struct server_options *o, struc
 	}
 	s->service.log = o->log;
 	s->service.request_milliseconds = (int64_t)o->request_seconds * 1000;
-	code = service_init(&s->service, config, credentials, err);
+	struct service_memory memory = {o->body_mib * MIB, o->decision_mib * MIB};
+	code = service_init(&s->service, &memory, config, credentials, err);
 	if (code != 0)
 		credentials_release(credentials);
 	s->has_service = code == 0;
 	return code;
 }
 
+/*
+ * Large blocks, which bodies and decisions take, come from the system and go back to it. The C library, left to itself,
+ * would begin to keep them in pieces, and what is counted would not be what is held.
+ */
+static void give_back_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, MALLOC_LARGE);
+	(void)mallopt(M_TRIM_THRESHOLD, MALLOC_LARGE);
+}
+
 /* Takes `config` in every case. */
 static int begin(struct server *s, const struct server_options *o, struct config *config, struct error *err)
 {
+	give_back_memory();
 	s->confined = confine_or_warn(confine_memory, o->log);
 	int code = begin_service(s, o, config, err);
 	if (code == 0)

@@ -11,6 +11,8 @@ struct server_options {
 	const char *tls_priorities; /* a GnuTLS priority string that tls_priorities_check accepts */
 	unsigned threads;         /* 1 to LIMIT_THREADS */
 	unsigned request_seconds; /* 1 to REQUEST_SECONDS_MAX */
+	unsigned body_mib;        /* for the bodies of all requests */
+	unsigned decision_mib;    /* for one decision */
 	unsigned drain_seconds;   /* after SIGTERM, until nothing new is accepted: 0 to DRAIN_DELAY_SECONDS_MAX */
 	struct log *log;          /* borrowed until server_run returns */
 	struct server_source source; /* for reading certificates, and configuration and certificates anew */

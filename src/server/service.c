@@ -37,18 +37,23 @@ static void note_dates(struct metrics *metrics, const struct credentials *creden
 	metrics_certificates(metrics, &dates->certificate, &dates->client_ca);
 }
 
-int service_init(struct service *service, struct config *config, struct credentials *credentials, struct error *err)
+int service_init(struct service *service, const struct service_memory *memory, struct config *config,
+	struct credentials *credentials, struct error *err)
 {
 	time_t now = time(NULL);
 	struct snapshot *snapshot = snapshot_new(config);
 	struct metrics *metrics = metrics_new(now);
-	if (snapshot == NULL || metrics == NULL || pthread_mutex_init(&service->lock, NULL) != 0) {
+	bool bodies = bodies_init(&service->bodies, memory->bodies) == 0;
+	if (snapshot == NULL || metrics == NULL || !bodies || pthread_mutex_init(&service->lock, NULL) != 0) {
+		if (bodies)
+			bodies_dispose(&service->bodies);
 		metrics_free(metrics);
 		snapshot_release(snapshot);
 		return error_nomem(err);
 	}
 	service->snapshot = snapshot;
 	service->metrics = metrics;
+	service->decision_memory = memory->decision;
 	service->credentials = credentials;
 	service->errors.config.text[0] = service->errors.pair.text[0] = service->errors.client_ca.text[0] = '\0';
 	atomic_init(&service->draining, false);
@@ -62,6 +67,7 @@ void service_dispose(struct service *service)
 	credentials_release(service->credentials);
 	snapshot_release(service->snapshot);
 	metrics_free(service->metrics);
+	bodies_dispose(&service->bodies);
 	pthread_mutex_destroy(&service->lock);
 }
 

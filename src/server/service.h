@@ -3,6 +3,8 @@
 #define SERVER_SERVICE_H
 
 #include "policy/config.h"
+#include "server/bodies.h"
+#include "server/busy.h"
 #include "server/credentials.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -26,6 +28,9 @@ struct service {
 	struct log *log; /* borrowed */
 	struct metrics *metrics;
 	int64_t request_milliseconds; /* for a request, first byte to last, and again for its answer */
+	size_t decision_memory;       /* what one decision may take */
+	struct bodies bodies;
+	struct busy busy;
 	atomic_bool draining;         /* the end has begun: not ready, and answers close their connection */
 	pthread_mutex_t lock;         /* over all below */
 	struct snapshot *snapshot;
@@ -36,11 +41,17 @@ struct service {
 /* Milliseconds of a clock that never goes back. */
 int64_t service_now(void);
 
+/* What a server may take, in bytes. */
+struct service_memory {
+	size_t bodies, decision;
+};
+
 /*
  * Makes a service. Takes `config` in every case, and `credentials` when it succeeds. ERR_NOMEM. On failure there is
  * nothing to dispose.
  */
-int service_init(struct service *service, struct config *config, struct credentials *credentials, struct error *err);
+int service_init(struct service *service, const struct service_memory *memory, struct config *config,
+	struct credentials *credentials, struct error *err);
 
 /* Gives back all but what connections still hold. */
 void service_dispose(struct service *service);

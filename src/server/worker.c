@@ -59,6 +59,7 @@ int worker_init(struct worker *w, struct service *service, const struct worker_s
 	w->set = (struct connection_set){.service = service, .counted = site->priorities != NULL,
 		.count = site->count};
 	w->limit = site->limit;
+	w->at_work = site->at_work;
 	w->listener = -1;
 	atomic_init(&w->ending, false);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -149,6 +150,19 @@ static void make_room(struct worker *w)
 	log_end(&line);
 }
 
+/*
+ * A turn begins, after a wait that began at `waited`. What it finds came during the wait; if there was none, it may
+ * have come at any time in the turn before.
+ */
+static void begin_turn(struct worker *w, int64_t waited)
+{
+	int64_t now = service_now();
+	w->set.arrived = now > waited ? now : w->turned;
+	w->turned = now;
+	if (w->at_work != NULL)
+		atomic_store(w->at_work, now);
+}
+
 /* Waits, and lets libmicrohttpd do what there is to do. True when anything happened. */
 static bool turn(struct worker *w, int64_t until)
 {
@@ -160,7 +174,11 @@ static bool turn(struct worker *w, int64_t until)
 	};
 	if (!accepts && w->accepts < until)
 		until = w->accepts;
+	int64_t waited = service_now();
+	if (w->at_work != NULL)
+		atomic_store(w->at_work, 0);
 	int ready = poll(files, sizeof files / sizeof *files, wait_time(w, until));
+	begin_turn(w, waited);
 	w->set.active = false;
 	if (files[2].revents != 0 && atomic_load(w->set.count) < w->limit)
 		take_connection(w);

@@ -10,6 +10,8 @@ struct worker {
 	struct MHD_Daemon *daemon;
 	unsigned limit;         /* of connections, as in worker_site */
 	int listener;           /* a copy; -1 once nothing is accepted any more */
+	atomic_llong *at_work;  /* as in worker_site */
+	int64_t turned;         /* when the last turn began */
 	int64_t accepts;        /* from when on connections are accepted again; 0: now */
 	int epoll;              /* the daemon's; ready when it has something to do */
 	int wake;               /* an eventfd: `ending` has changed */
@@ -24,6 +26,7 @@ struct worker_site {
 	const char *priorities; /* of TLS, a GnuTLS priority string; NULL: a plain listener */
 	unsigned limit;       /* connections at a time, of all workers of the site */
 	atomic_uint *count;   /* how many there are */
+	atomic_llong *at_work;  /* since when a thread is, for struct busy; NULL: nobody asks */
 	int listener;         /* a listening socket that does not block, borrowed: the worker uses a copy */
 };
 

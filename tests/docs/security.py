@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FACTORS = {'': 1, 'KiB': 1 << 10, 'MiB': 1 << 20, 's': 1, 'days': 1}
 
 # How the program is made inside, not what anybody meets.
-INSIDE = re.compile(r'KIB|MIB|ARENA_\w+|\w+_MILLISECONDS|'
+INSIDE = re.compile(r'KIB|MIB|ARENA_\w+|BUDGET_\w+|\w+_MILLISECONDS|'
                     r'LIMIT_(SUGGEST_LENGTH|WARNINGS_TAIL|RESERVED_FILES|EQUAL_MEMBERS)')
 
 

@@ -203,7 +203,7 @@ class Admin(harness.TestCase):
             self.assertEqual(lines[0], '[+]configuration ok')
             self.assertRegex(lines[1], r'^\[\+\]certificate ok \(expires \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)$')
             self.assertRegex(lines[2], r'^\[\+\]ca ok \(expires \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)$')
-            self.assertEqual(lines[3:], ['[+]shutdown ok', 'readyz check passed'])
+            self.assertEqual(lines[3:], ['[+]workers ok', '[+]shutdown ok', 'readyz check passed'])
 
     def test_version(self):
         status, headers, body = self.server.get('/version')

@@ -116,7 +116,7 @@ class Ending(Case):
     def test_a_ca_that_is_not_known_has_no_line(self):
         with Server(pair=self.make(-DAY, 100 * DAY, ca_end=101 * DAY)) as server:
             self.assertEqual([line.split(' ')[0] for line in self.verbose(server)[1]],
-                             ['[+]configuration', '[+]certificate', '[+]shutdown', 'readyz'])
+                             ['[+]configuration', '[+]certificate', '[+]workers', '[+]shutdown', 'readyz'])
             self.assertEqual(self.warnings(server), [])
 
     def test_the_client_ca(self):
