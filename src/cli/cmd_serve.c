@@ -291,6 +291,7 @@ static int serve(struct wish *wish, struct arena *arena, struct error *err)
 	source->config = read_config;
 	source->tls.certificate = wish->tls_cert;
 	source->tls.key = wish->tls_key;
+	source->tls.priorities = wish->options.tls_priorities;
 	source->tls.client_ca = wish->client_ca;
 	source->tls.client_names = wish->client_names;
 	source->tls.client_name_count = wish->client_name_count;

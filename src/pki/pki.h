@@ -152,6 +152,15 @@ int pki_time_check(const char *name, time_t not_before, time_t not_after, time_t
  */
 int pki_load_pair(const char *cert_file, const char *key_file, struct pki_pair *out, struct error *err);
 
+/*
+ * Will clients take the first certificate for a server's? It is not a CA's, and may be used for signatures and, where
+ * it says what for, for servers. ERR_INVALID, ERR_LIMIT, ERR_NOMEM.
+ */
+int pki_serving_check(const struct pki_source *chain, struct error *err);
+
+/* ERR_INVALID when the first certificate of `chain` is not good for a name of the one of `old`. ERR_NOMEM. */
+int pki_names_check(const struct pki_source *chain, const struct pki_source *old, struct error *err);
+
 /* Certificates of CAs, as PEM. Start with {0}. */
 struct pki_authorities {
 	struct pki_text certificates;

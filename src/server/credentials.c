@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "server/tls_client.h"
+#include "server/tls_trial.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -20,10 +21,49 @@ struct credentials {
 
 /* ---- material ---- */
 
+static struct pki_source source_of(const char *name, const struct pki_text *text)
+{
+	return (struct pki_source){name, {text->p, text->n}};
+}
+
+/* May it come in the place of the old one? */
+static int check_successor(const struct tls_files *files, const struct pki_pair *new, const struct pki_pair *old,
+	struct error *err)
+{
+	time_t now = time(NULL);
+	if (new->certificate.n == old->certificate.n &&
+	    memcmp(new->certificate.p, old->certificate.p, new->certificate.n) == 0)
+		return 0;
+	struct pki_source chain = source_of(files->certificate, &new->certificate);
+	struct pki_source key = source_of(files->key, &new->key);
+	struct pki_source used = source_of("the certificate in use", &old->certificate);
+	int code = pki_pair_check(&chain, &key, now, err);
+	if (code != 0 || now < old->not_before || now > old->not_after)
+		return code;
+	return pki_names_check(&chain, &used, err);
+}
+
+int tls_pair_load(const struct tls_files *files, const struct pki_pair *old, struct pki_pair *out, struct error *err)
+{
+	struct pki_pair pair = {0};
+	int code = pki_load_pair(files->certificate, files->key, &pair, err);
+	if (code == 0) {
+		struct pki_source chain = source_of(files->certificate, &pair.certificate);
+		code = pki_serving_check(&chain, err);
+	}
+	if (code == 0 && old != NULL)
+		code = check_successor(files, &pair, old, err);
+	if (code == 0)
+		*out = pair;
+	else
+		pki_pair_dispose(&pair);
+	return code;
+}
+
 int tls_material_load(const struct tls_files *files, struct tls_material *out, struct error *err)
 {
 	struct tls_material material = {0};
-	int code = pki_load_pair(files->certificate, files->key, &material.pair, err);
+	int code = tls_pair_load(files, NULL, &material.pair, err);
 	if (code == 0 && files->ca != NULL)
 		code = pki_load_authorities(files->ca, &material.ca, err);
 	if (code == 0 && files->client_ca != NULL)
@@ -91,8 +131,12 @@ int credentials_new(const struct tls_files *files, const struct tls_material *ma
 			return error_nomem(err);
 		return error_set(err, ERR_INVALID, "GnuTLS refuses the certificates or the key: %s", gnutls_strerror(code));
 	}
-	*out = c;
-	return 0;
+	code = tls_trial(c, files->priorities, err);
+	if (code == 0)
+		*out = c;
+	else
+		credentials_release(c);
+	return code;
 }
 
 struct credentials *credentials_hold(struct credentials *c)

@@ -16,6 +16,7 @@ struct tls_files {
 	const char *client_ca;    /* who signs those of clients; NULL: anybody is let in, without one */
 	const struct str *client_names; /* names of clients that are let in; none: all that the CAs signed */
 	size_t client_name_count;
+	const char *priorities;   /* a GnuTLS priority string, which the key has to fit */
 };
 
 /* What was in the files. Start with {0}. */
@@ -24,6 +25,12 @@ struct tls_material {
 	struct pki_authorities ca;        /* empty when not known */
 	struct pki_authorities client_ca; /* empty: anybody is let in */
 };
+
+/*
+ * Reads certificate and key, which clients have to take for a server's. With `old`, in whose place they come,
+ * they are valid now, and good for its names as long as it is valid. ERR_IO, ERR_INVALID, ERR_LIMIT, ERR_NOMEM.
+ */
+int tls_pair_load(const struct tls_files *files, const struct pki_pair *old, struct pki_pair *out, struct error *err);
 
 /* Reads all files. ERR_IO, ERR_INVALID, ERR_LIMIT, ERR_NOMEM. */
 int tls_material_load(const struct tls_files *files, struct tls_material *out, struct error *err);
@@ -42,7 +49,7 @@ struct credentials;
 
 /*
  * Made with one user, the caller. `material` is borrowed for the call, the names of `files` as long as the credentials
- * live. ERR_INVALID when GnuTLS refuses the material, ERR_NOMEM.
+ * live. ERR_INVALID when GnuTLS refuses the material, or no handshake is possible with it; ERR_NOMEM.
  */
 int credentials_new(const struct tls_files *files, const struct tls_material *material, struct credentials **out,
 	struct error *err);

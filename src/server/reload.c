@@ -170,7 +170,7 @@ static void reload_pair(struct reload *r)
 	struct error err = {0};
 	new.pair = (struct pki_pair){0};
 	new.ca = (struct pki_authorities){0};
-	int code = pki_load_pair(tls->certificate, tls->key, &new.pair, &err);
+	int code = tls_pair_load(tls, &old.pair, &new.pair, &err);
 	bool same = code == 0 && str_eq(text_of(&new.pair.certificate), text_of(&old.pair.certificate));
 	if (code == 0 && !same) {
 		/* Only its end is of interest. */

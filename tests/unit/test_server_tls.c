@@ -55,7 +55,7 @@ static void note_refusal(void *cls, const struct error *why)
 /* A server that demands a certificate of the CA. */
 static struct credentials *make_credentials(void)
 {
-	struct tls_files files = {0};
+	struct tls_files files = {.priorities = TLS_PRIORITIES};
 	struct tls_material material = {.pair = own};
 	struct credentials *c = NULL;
 	struct error err;
@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(what_gnutls_refuses_is_an_error)
 {
-	static const struct tls_files files = {0};
+	static const struct tls_files files = {.priorities = TLS_PRIORITIES};
 	struct tls_material material = {.pair = own};
 	struct credentials *c = NULL;
 	struct error err;
