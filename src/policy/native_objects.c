@@ -21,6 +21,7 @@ static void write_claim_variables(const struct native *n)
 	native_objects(n);
 	native_member(n, "specs", "objects", "spec", "map");
 	native_member(n, "references", "specs", "writeConnectionSecretToRef", "map");
+	native_member(n, "published", "specs", "publishConnectionDetailsTo", "map");
 	native_variable(n, "name", "has(object.metadata.name) ? object.metadata.name : \"\"");
 	native_variable(n, "space", "has(request.namespace) ? request.namespace : \"\"");
 	native_variable(n, "secret", "variables.name + \"" CONNECTION_SUFFIX "\"");
@@ -50,6 +51,7 @@ static void write_claim_validations(const struct native *n)
 	const char *because = "the claim's name and " CONNECTION_SUFFIX;
 	write_claim_field(n, "references", "name", "spec.writeConnectionSecretToRef.name", "secret", because);
 	write_claim_field(n, "specs", "connectionSecretName", "spec.connectionSecretName", "secret", because);
+	write_claim_field(n, "published", "name", "spec.publishConnectionDetailsTo.name", "secret", because);
 	write_claim_field(n, "references", "namespace", "spec.writeConnectionSecretToRef.namespace", "space",
 			  "the claim's own namespace");
 	/* A name never changes. */
@@ -130,6 +132,9 @@ const struct native_rule native_reserved_secret = {
 
 #define KEY "argocd.argoproj.io/sync-wave"
 #define FIELD "metadata.annotations[" KEY "]: "
+#define HOOK "argocd.argoproj.io/hook"
+#define HELM_HOOK "helm.sh/hook"
+#define HOOKS_BEFORE "[\"PreSync\", \"pre-install\", \"pre-upgrade\"]"
 
 /* The member `key` of the only element, where it is a map. */
 #define STEP(key) ".map(x, has(x." key ") && type(x." key ") == map ? x." key " : {})"
@@ -208,21 +213,41 @@ static void write_wave_variables(const struct native *n)
 	native_variable(n, "waves",
 			"variables.notes.map(p, \"" KEY "\" in p[1] && type(p[1][\"" KEY "\"]) == string ? "
 			"[p[1][\"" KEY "\"]] : [])");
+	/* The hooks of each; Helm's count where there are none of Argo CD's. */
+	native_variable(n, "hookText",
+			"variables.notes.map(p, "
+			"\"" HOOK "\" in p[1] && type(p[1][\"" HOOK "\"]) == string ? string(p[1][\"" HOOK "\"]) : "
+			"\"" HELM_HOOK "\" in p[1] && type(p[1][\"" HELM_HOOK "\"]) == string ? "
+			"string(p[1][\"" HELM_HOOK "\"]) : \"\")");
+	native_variable(n, "hooks",
+			"variables.hookText.map(h, h.split(\",\").map(t, t.trim()).filter(t, t != \"\" && t != "
+			"\"crd-install\"))");
+	native_variable(n, "before", "variables.hooks.map(h, h.exists(t, t in " HOOKS_BEFORE "))");
+	native_variable(n, "behind",
+			"variables.hooks.map(h, size(h) > 0 && !h.exists(t, t in " HOOKS_BEFORE " || t == \"Sync\"))");
+	/* A hook of the phase Sync without a wave is in wave 0. */
+	native_variable(n, "effective",
+			"[0, 1].filter(i, i < size(variables.waves)).map(i, variables.waves[i] == [] && "
+			"variables.hooks[i].exists(t, t == \"Sync\") ? [\"0\"] : variables.waves[i])");
 	native_variable(n, "malformed", "variables.waves.map(w, w.exists(t, !t.matches(\"^[-+]?[0-9]{1,9}$\")))");
 	native_variable(n, "late",
-			"variables.waves.map(w, w.exists(t, t.matches(\"^[-+]?[0-9]{1,9}$\") && "
+			"variables.effective.map(w, w.exists(t, t.matches(\"^[-+]?[0-9]{1,9}$\") && "
 			"int(t.startsWith(\"+\") ? t.substring(1) : t) > %d))",
 			last);
 	/* What is wrong with each: as one word, to be compared with the old object. */
-	native_variable(n, "fault",
-			"variables.waves[0] == [] || (!variables.source && !variables.workload) ? \"\" : "
-			"variables.malformed[0] ? \"malformed\" : "
-			"variables.source ? (variables.late[0] ? \"late\" : \"\") : "
-			"!variables.late[0] && variables.bound[0] ? \"early\" : \"\"");
+	native_variable(n, "faults",
+			"[0, 1].filter(i, i < size(variables.waves)).map(i, "
+			"!variables.source && !variables.workload ? \"\" : "
+			"variables.malformed[i] ? \"malformed\" : "
+			"variables.before[i] || variables.behind[i] || variables.effective[i] == [] ? \"\" : "
+			"variables.source ? (variables.late[i] ? \"late\" : \"\") : "
+			"!variables.late[i] && variables.bound[i] ? \"early\" : \"\")");
+	native_variable(n, "fault", "variables.faults[0]");
 	native_variable(n, "known",
-			"size(variables.waves) == 2 && variables.waves[0] == variables.waves[1] && "
-			"(variables.malformed[1] || (variables.source ? variables.late[1] : !variables.late[1] && "
-			"variables.bound[1]))");
+			"size(variables.waves) == 2 && variables.waves[0] == variables.waves[1] && variables.faults[1] != \"\"");
+	native_variable(n, "hookFaults",
+			"[0, 1].filter(i, i < size(variables.waves)).map(i, variables.source ? variables.behind[i] : "
+			"variables.workload && variables.before[i] && variables.bound[i])");
 }
 
 static void write_wave(const struct native *n, const char *fault, const char *found, const char *expected, int wave)
@@ -230,7 +255,7 @@ static void write_wave(const struct native *n, const char *fault, const char *fo
 	native_validation(n, arena_fmt(n->arena, "variables.fault != \"%s\" || variables.known", fault),
 			  arena_fmt(n->arena, FIELD "found %s; expected %s; write \"%d\"", found, expected, wave),
 			  arena_fmt(n->arena,
-				    "\"" FIELD "found \\\"\" + variables.waves[0][0] + \"\\\", %s; expected %s; write \\\"%d\\\"\"",
+				    "\"" FIELD "found \\\"\" + variables.effective[0][0] + \"\\\", %s; expected %s; write \\\"%d\\\"\"",
 				    found, expected, wave));
 }
 
@@ -243,6 +268,15 @@ static void write_wave_validations(const struct native *n)
 				      "a wave later than %d, that of claims and ExternalSecrets, so that its Secrets are there "
 				      "when it starts",
 				      last);
+	native_validation(n,
+			  STR("!variables.hookFaults[0] || (size(variables.hookFaults) == 2 && variables.hookFaults[1] && "
+			      "variables.hookText[0] == variables.hookText[1])"),
+			  arena_fmt(n->arena,
+				    "metadata.annotations[" HOOK "]: found a hook that runs before the claims and ExternalSecrets of "
+				    "wave %d, or applies one of them behind the workloads bound to it; expected the phase Sync and "
+				    "its waves; write " HOOK ": Sync for a workload, and no hook for the others",
+				    last),
+			  STR(""));
 	write_wave(n, "malformed", "text that Argo CD reads as wave 0", "a whole number", last);
 	write_wave(n, "late", "a later wave", before.p ? before.p : "", last);
 	write_wave(n, "early", "an early wave for a workload with bindings", behind.p ? behind.p : "", last + 2);

@@ -51,10 +51,14 @@ static void check(const struct rule_context *context, struct violations *found)
 	const struct json *spec = rule_part(context, context->object, "spec", JSON_OBJECT, STR("spec"), found);
 	const struct json *ref = rule_part(context, spec, "writeConnectionSecretToRef", JSON_OBJECT,
 					   STR("spec.writeConnectionSecretToRef"), found);
+	/* Crossplane 1.x, with external secret stores, has this place as well. */
+	const struct json *published = rule_part(context, spec, "publishConnectionDetailsTo", JSON_OBJECT,
+						 STR("spec.publishConnectionDetailsTo"), found);
 	struct str wanted = arena_fmt(arena, "%.*s" SUFFIX, STR_ARG(context->name));
 	const char *because = "the claim's name and " SUFFIX;
 	check_field(context, json_getz(ref, "name"), "spec.writeConnectionSecretToRef.name", wanted, because, found);
 	check_field(context, json_getz(spec, "connectionSecretName"), "spec.connectionSecretName", wanted, because, found);
+	check_field(context, json_getz(published, "name"), "spec.publishConnectionDetailsTo.name", wanted, because, found);
 	if (context->request->namespace.n > 0)
 		check_field(context, json_getz(ref, "namespace"), "spec.writeConnectionSecretToRef.namespace",
 			    context->request->namespace, "the claim's own namespace", found);

@@ -68,6 +68,7 @@ DIFFERENT = {
     # A glob for a group: no API server can be told to call for it.
     'claim-secret-name/own-kinds': 'claim-secret-name',
     # A part of another type: the schema of its kind refuses that before any policy is asked.
+    'claim-secret-name/publish-no-object': 'claim-secret-name',
     'claim-secret-name/reference-no-object': 'claim-secret-name',
     'external-secret-path/data-no-list': 'external-secret-path',
     'external-secret-path/key-no-string': 'external-secret-path',
