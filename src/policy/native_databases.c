@@ -164,8 +164,13 @@ static void write_database_variables(const struct native *n)
 			"variables.specs.map(s, request.kind.group == \"" PLATFORM_GROUP "\" && "
 			"request.kind.kind == \"WebService\" && has(s.databaseName) && s.databaseName != null && s.databaseName "
 			"!= \"\")");
-	/* Of init containers, only sidecars serve. */
+	native_variable(n, "platform", "request.kind.group == \"" PLATFORM_GROUP "\"");
+	/* A platform claim becomes a container. Of init containers, only sidecars serve. */
 	native_variable(n, "running",
+			"variables.platform ? variables.specs.map(s, has(s.image) ? [{\"list\": dyn(\"spec\"), \"c\": dyn({"
+			"\"name\": dyn(\"of \" + request.kind.kind), \"image\": dyn(s.image), "
+			"\"command\": has(s.command) ? dyn(s.command) : dyn([]), "
+			"\"args\": has(s.args) ? dyn(s.args) : dyn([])})}] : []) : "
 			"variables.pods.map(p, (has(p.containers) && type(p.containers) == list ? "
 			"p.containers.map(c, {\"list\": dyn(\"containers\"), \"c\": dyn(c)}) : []) + "
 			"(has(p.initContainers) && type(p.initContainers) == list ? p.initContainers.filter(c, "
@@ -173,7 +178,8 @@ static void write_database_variables(const struct native *n)
 			".map(c, {\"list\": dyn(\"initContainers\"), \"c\": dyn(c)}) : []))");
 	write_image_variables(n);
 	native_variable(n, "fresh",
-			"!variables.workload ? [] : variables.servers[0].filter(s, size(variables.servers) == 1 || "
+			"!variables.workload && !variables.platform ? [] : variables.servers[0].filter(s, "
+			"size(variables.servers) == 1 || "
 			"!variables.servers[1].exists(t, t.list == s.list && t.container == s.container && t.image == s.image))");
 }
 
