@@ -31,7 +31,10 @@ static const struct str names[] = {
 	STR_INIT("*USERPWD"), STR_INIT("*_PAT"), STR_INIT("*_PAT_TOKEN"),
 };
 
-/* Not credentials, whatever list a configuration adds: published to browsers, words of language models, other words. */
+/*
+ * Not credentials, whatever list a configuration adds: published to browsers, words of language models, other words;
+ * the hash of a Secret that Reloader writes into a template to restart it.
+ */
 static const struct str allowed_names[] = {
 	STR_INIT("NEXT_PUBLIC_*"), STR_INIT("NUXT_PUBLIC_*"), STR_INIT("EXPO_PUBLIC_*"), STR_INIT("REACT_APP_*"),
 	STR_INIT("VITE_*"), STR_INIT("VUE_APP_*"), STR_INIT("GATSBY_*"), STR_INIT("PUBLIC_*"),
@@ -40,6 +43,7 @@ static const struct str allowed_names[] = {
 	STR_INIT("ETCD_INITIAL_CLUSTER_TOKEN"), STR_INIT("*EOS_TOKEN"), STR_INIT("*BOS_TOKEN"), STR_INIT("*PAD_TOKEN"),
 	STR_INIT("*UNK_TOKEN"), STR_INIT("*MASK_TOKEN"), STR_INIT("*SEP_TOKEN"), STR_INIT("*CLS_TOKEN"),
 	STR_INIT("*STOP_TOKEN"), STR_INIT("*SEARCH_API_KEY"), STR_INIT("*PUBLIC_API_KEY"), STR_INIT("*_RENDER_PASS"),
+	STR_INIT("STAKATER_*_SECRET"),
 };
 
 /* The name as the globs have it; absent when memory is out. */

@@ -240,21 +240,38 @@ static const struct json **values(struct arena *arena, const struct target *targ
 	return result;
 }
 
+/* Does a binding give the entry? */
+static bool is_wanted(const struct want_entry *entries, size_t count, const struct entry_key *key)
+{
+	size_t k = 0;
+	while (k < count && entry_key_cmp(&entries[k].key, key) != 0)
+		k++;
+	return k < count;
+}
+
 /*
  * envFrom is one value to server-side apply: whoever applies it declares all of it. But its owner stays so in later
- * requests of others, in which connhook's entries stand there again: then the list is what was stored.
+ * requests of others, in which connhook's entries stand there again: then the list is what was stored. They stand
+ * there, too, when connhook is called once more in one request; so what is asked for is connhook's while it has
+ * connhook's form.
  */
-static void declare_env_from(const struct scene *s, struct container_plan *c, const struct json *container,
-			     const struct json *was, struct declared_entries *declared)
+static void declare_env_from(const struct scene *s, const struct container_plan *c, const struct json *container,
+			     const struct json *was, bool selected, struct declared_entries *declared)
 {
 	struct declared_entries before = {0};
+	const struct json *list = json_getz(container, "envFrom");
 	if (!declared->env_from_applied)
 		return;
 	if (was != NULL)
 		declared_entries(s->arena, &s->old_declared, c->name, &before);
-	if (before.env_from_applied && json_equal(json_getz(container, "envFrom"), json_getz(was, "envFrom")))
+	if (before.env_from_applied && !s->applied_anew && json_equal(list, json_getz(was, "envFrom")))
 		return;
-	declared_add(s->arena, ENTRY_ENV_FROM, json_getz(container, "envFrom"), &declared->env_from);
+	struct entry_key key;
+	for (const struct json *e = json_first(list); e != NULL; e = json_next(e))
+		if (entry_key(ENTRY_ENV_FROM, e, &key) &&
+		    !(selected && !s->declared.is_copy && is_wanted(s->want.env_from, s->want.env_from_count, &key)))
+			declared_add(s->arena, &key, &declared->env_from);
+	declared_sort(&declared->env_from);
 }
 
 /*
@@ -269,12 +286,8 @@ static void leave_copies(struct scene *s, struct container_plan *c, struct list 
 	size_t count = list->kind == ENTRY_ENV ? w->env_count : w->env_from_count;
 	for (size_t i = 0; i < list->count; i++) {
 		struct entry_key key;
-		if (!list->slots[i].ours || !entry_key(list->kind, list->slots[i].value, &key) || !declared_has(declared, &key))
-			continue;
-		size_t k = 0;
-		while (k < count && entry_key_cmp(&entries[k].key, &key) != 0)
-			k++;
-		if (k < count)
+		if (!list->slots[i].ours || !entry_key(list->kind, list->slots[i].value, &key) ||
+		    !declared_has(declared, &key) || is_wanted(entries, count, &key))
 			continue;
 		list->slots[i].ours = false;
 		list->ours--;
@@ -285,15 +298,15 @@ static void leave_copies(struct scene *s, struct container_plan *c, struct list 
 	}
 }
 
-static bool read_lists(struct scene *s, const struct json *container, size_t round, struct record_group *recorded,
-		       const struct json *was, struct container_plan *c)
+static bool read_lists(struct scene *s, const struct json *container, size_t round, bool selected,
+		       struct record_group *recorded, const struct json *was, struct container_plan *c)
 {
 	const struct declared_keys nothing = {NULL, 0, 0};
 	struct declared_entries declared = {0};
 	bool copy = s->declared.is_copy;
 	if (recorded != NULL) {
 		declared_entries(s->arena, &s->declared, c->name, &declared);
-		declare_env_from(s, c, container, was, &declared);
+		declare_env_from(s, c, container, was, selected, &declared);
 	}
 	if (!list_read(s->arena, ENTRY_ENV_FROM, json_pointer_join(s->arena, c->pointer, STR("envFrom")),
 		       json_getz(container, "envFrom"), recorded ? &recorded->env_from : NULL,
@@ -319,7 +332,7 @@ bool container_plan(struct scene *s, const struct json *container, size_t index,
 		.field = arena_fmt(arena, "%.*s.containers[%zu]", STR_ARG(s->pod_field), index),
 		.members = STR(""),
 	};
-	if (!read_lists(s, container, index + 1, recorded, was, &c))
+	if (!read_lists(s, container, index + 1, selected, recorded, was, &c))
 		return false;
 	if (selected) {
 		if (!want_env_from(s, &c) || !want_env(s, &c) ||

@@ -1,5 +1,6 @@
 #include "policy/plan/declared.h"
 
+#include "base/limits.h"
 #include "policy/plan/record.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static void add_key(struct arena *arena, struct declared_keys *keys, struct entr
 	keys->items[keys->count++] = key;
 }
 
-static void sort_keys(struct declared_keys *keys)
+void declared_sort(struct declared_keys *keys)
 {
 	if (keys->count > 1)
 		qsort(keys->items, keys->count, sizeof *keys->items, by_key);
@@ -133,7 +134,7 @@ static void read_managed(struct arena *arena, const struct workload *w, struct s
 		const struct json *fields = json_getz(m, "fieldsV1");
 		if (!str_eqz(json_string(json_getz(m, "operation")), "Apply") || fields == NULL)
 			continue;
-		managed[out->managed_count++] = fields;
+		managed[out->managed_count++] = m;
 		const struct json *template = fields_at(arena, fields, w->kind->template_field);
 		const struct json *pod = json_getz(template, "f:spec");
 		const struct json *annotations = json_path(template, "f:metadata", "f:annotations", NULL);
@@ -156,7 +157,7 @@ void declared_read(struct arena *arena, const struct config *config, const struc
 	read_managed(arena, workload, record, out);
 	if (out->count > 1)
 		qsort(out->containers, out->count, sizeof *out->containers, by_place);
-	sort_keys(&out->pull_secrets);
+	declared_sort(&out->pull_secrets);
 }
 
 /* The first declared container of that name; `end` behind all of them. */
@@ -187,14 +188,13 @@ void declared_entries(struct arena *arena, const struct declared *d, struct str 
 		add_elements(arena, json_getz(c->fields, "f:env"), &out->env);
 		out->env_from_applied = out->env_from_applied || json_getz(c->fields, "f:envFrom") != NULL;
 	}
-	sort_keys(&out->env_from);
-	sort_keys(&out->env);
+	declared_sort(&out->env_from);
+	declared_sort(&out->env);
 }
 
-void declared_add(struct arena *arena, enum entry_kind kind, const struct json *array, struct declared_keys *keys)
+void declared_add(struct arena *arena, const struct entry_key *key, struct declared_keys *keys)
 {
-	add_entries(arena, kind, array, keys);
-	sort_keys(keys);
+	add_key(arena, keys, *key);
 }
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key)
@@ -228,13 +228,33 @@ bool declared_init_field(const struct declared *d, struct str name, const char *
 	return false;
 }
 
+static bool is_among(const struct json *entry, const struct declared *d)
+{
+	for (size_t i = 0; i < d->managed_count; i++)
+		if (entry_same(json_getz(entry, "manager"), json_getz(d->managed[i], "manager")) &&
+		    entry_same(json_getz(entry, "time"), json_getz(d->managed[i], "time")))
+			return true;
+	return false;
+}
+
+bool declared_anew(const struct declared *d, const struct declared *old)
+{
+	/* A person has few managers; more of them than that are not looked through. */
+	if (d->managed_count > LIMIT_LIST || old->managed_count > LIMIT_LIST)
+		return false;
+	for (size_t i = 0; i < d->managed_count; i++)
+		if (json_getz(d->managed[i], "time") != NULL && !is_among(d->managed[i], old))
+			return true;
+	return false;
+}
+
 bool declared_annotation(const struct declared *d, struct arena *arena, struct str key)
 {
 	if (json_get(d->annotations, key) != NULL)
 		return true;
 	struct str field = arena_fmt(arena, "f:%.*s", STR_ARG(key));
 	for (size_t i = 0; i < d->managed_count; i++)
-		if (json_get(json_path(d->managed[i], "f:metadata", "f:annotations", NULL), field) != NULL)
+		if (json_get(json_path(d->managed[i], "fieldsV1", "f:metadata", "f:annotations", NULL), field) != NULL)
 			return true;
 	return false;
 }

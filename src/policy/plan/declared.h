@@ -28,7 +28,7 @@ struct declared {
 	size_t count, capacity;
 	struct declared_keys pull_secrets;
 	const struct json *annotations;        /* of the applied metadata, or NULL */
-	const struct json *const *managed;     /* fieldsV1 of the Apply entries */
+	const struct json *const *managed;     /* the Apply entries */
 	size_t managed_count;
 	bool env_from_applied;                 /* an Apply entry owns the envFrom of a container */
 	/*
@@ -48,11 +48,18 @@ struct declared_entries {
 	bool env_from_applied; /* an Apply entry owns envFrom: all of it, since that list is atomic */
 };
 
+/*
+ * Has somebody applied since `old` was read? The API server sets the time of an Apply entry when its manager applies,
+ * and leaves it alone when others write.
+ */
+bool declared_anew(const struct declared *d, const struct declared *old);
+
 void declared_entries(struct arena *arena, const struct declared *d, struct str container,
 		      struct declared_entries *out);
 
-/* Adds the keys of an array's entries, which are declared as well. */
-void declared_add(struct arena *arena, enum entry_kind kind, const struct json *array, struct declared_keys *keys);
+/* Adds the key of an entry that is declared as well; declared_sort when all have been added. */
+void declared_add(struct arena *arena, const struct entry_key *key, struct declared_keys *keys);
+void declared_sort(struct declared_keys *keys);
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key);
 

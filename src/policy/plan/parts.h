@@ -22,6 +22,7 @@ struct scene {
 	struct wishes wishes;
 	struct record record, old_record;
 	struct declared declared, old_declared; /* the old one only when envFrom is applied by its server-side owner */
+	bool applied_anew; /* this request is a server-side apply, as far as the old declarations tell */
 	struct want want;
 	bool *injected;      /* by index of the binding: a container has got its entries */
 	struct patch *patch;
@@ -42,8 +43,7 @@ struct container_plan {
 
 /*
  * Plans container `index`, whose part of the record is `recorded` (NULL for none), and adds its operations. `selected`:
- * it gets the bindings. `was` is the container before an UPDATE, when it stood at the same place; or NULL. False when
- * memory is out.
+ * it gets the bindings. `was` is the container of that name before an UPDATE; or NULL. False when memory is out.
  */
 bool container_plan(struct scene *s, const struct json *container, size_t index, bool selected,
 		    struct record_group *recorded, const struct json *was, struct container_plan *out);

@@ -150,29 +150,45 @@ static const struct json *find_model(struct scene *s)
 
 /* ---- containers ---- */
 
-struct names_index {
-	struct str *items;
+/* Containers of a list by their names. */
+struct place {
+	struct str name;
+	const struct json *container;
+};
+
+struct places {
+	struct place *items;
 	size_t count;
 };
 
-static bool index_names(struct arena *arena, const struct json *list, struct names_index *out)
+static int by_name(const void *a, const void *b)
 {
-	*out = (struct names_index){arena_array(arena, json_count(list), sizeof *out->items), 0};
+	const struct place *x = a, *y = b;
+	return str_cmp(x->name, y->name);
+}
+
+static bool index_places(struct arena *arena, const struct json *list, struct places *out)
+{
+	*out = (struct places){arena_array(arena, json_count(list), sizeof *out->items), 0};
 	for (const struct json *c = json_first(list); c != NULL && out->items != NULL; c = json_next(c))
-		out->items[out->count++] = container_name(c);
+		out->items[out->count++] = (struct place){container_name(c), c};
 	if (out->count > 1)
-		qsort(out->items, out->count, sizeof *out->items, str_order);
+		qsort(out->items, out->count, sizeof *out->items, by_name);
 	return out->items != NULL;
 }
 
-static bool index_has(const struct names_index *index, struct str name)
+/* The container of that name; NULL for none. */
+static const struct json *place_of(const struct places *places, struct str name)
 {
-	return index->count > 0 && bsearch(&name, index->items, index->count, sizeof name, str_order) != NULL;
+	struct place wanted = {name, NULL};
+	const struct place *found =
+		places->count == 0 ? NULL : bsearch(&wanted, places->items, places->count, sizeof wanted, by_name);
+	return found ? found->container : NULL;
 }
 
 /* What tells that a container of the old object has got another name. */
 struct renames {
-	struct names_index now, before;
+	struct places now, before;
 	bool possible; /* the record came along */
 };
 
@@ -184,7 +200,7 @@ static struct record_group *recorded_for(const struct scene *s, const struct ren
 	if (group != NULL || before == NULL || !r->possible)
 		return group;
 	struct str was = container_name(before);
-	bool renamed = !index_has(&r->before, container_name(c)) && !index_has(&r->now, was) &&
+	bool renamed = place_of(&r->before, container_name(c)) == NULL && place_of(&r->now, was) == NULL &&
 		       json_equal(json_getz(c, "image"), json_getz(before, "image"));
 	return renamed ? record_container(&s->record, was) : NULL;
 }
@@ -196,8 +212,8 @@ static bool plan_containers(struct scene *s, const struct json *model, struct co
 	const struct workload *w = s->workload;
 	struct renames renames = {
 		.possible = s->old != NULL && s->record.present && str_eq(s->record.text, s->old_record.text)};
-	if (!index_names(s->arena, w->containers, &renames.now) ||
-	    !index_names(s->arena, s->old != NULL ? s->old->containers : NULL, &renames.before))
+	if (!index_places(s->arena, w->containers, &renames.now) ||
+	    !index_places(s->arena, s->old != NULL ? s->old->containers : NULL, &renames.before))
 		return false;
 	bool wished = s->wishes.bindings.count > 0;
 	const struct json *before = s->old != NULL ? json_first(s->old->containers) : NULL;
@@ -208,7 +224,7 @@ static bool plan_containers(struct scene *s, const struct json *model, struct co
 	for (const struct json *c = json_first(w->containers); c != NULL; c = json_next(c), index++) {
 		struct record_group *recorded = recorded_for(s, &renames, c, before);
 		bool selected = wished && is_selected(s, container_name(c));
-		const struct json *was = before != NULL && str_eq(container_name(before), container_name(c)) ? before : NULL;
+		const struct json *was = place_of(&renames.before, container_name(c));
 		before = before != NULL ? json_next(before) : NULL;
 		if (recorded == NULL && !selected && c != model)
 			continue;
@@ -439,6 +455,7 @@ static void read_scene(struct scene *s, struct str namespace)
 		declared_read(s->arena, s->config, s->workload, &s->declared);
 	if (s->declared.env_from_applied && s->old != NULL)
 		declared_read(s->arena, s->config, s->old, &s->old_declared);
+	s->applied_anew = declared_anew(&s->declared, &s->old_declared);
 }
 
 void plan_make(struct arena *arena, const struct config *config, const struct workload *workload, struct str namespace,
