@@ -16,6 +16,7 @@ static const struct native_rule *const native_rules[RULE_COUNT] = {
 	[RULE_EXTERNAL_SECRET_PATH] = &native_external_secret_path,
 	[RULE_LITERAL_CREDENTIALS] = &native_literal_credentials,
 	[RULE_RESERVED_SECRET] = &native_reserved_secret,
+	[RULE_CONN_COLLISION] = &native_conn_collision,
 	[RULE_SYNC_WAVE] = &native_sync_wave,
 };
 

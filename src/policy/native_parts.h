@@ -30,6 +30,7 @@ extern const struct native_rule native_no_in_cluster_database;
 extern const struct native_rule native_external_secret_path;
 extern const struct native_rule native_literal_credentials;
 extern const struct native_rule native_reserved_secret;
+extern const struct native_rule native_conn_collision;
 extern const struct native_rule native_sync_wave;
 
 /* One element of `variables`. The API server evaluates it when it is first used. */

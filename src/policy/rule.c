@@ -10,6 +10,7 @@ const struct rule *const rules[RULE_COUNT] = {
 	[RULE_EXTERNAL_SECRET_PATH] = &rule_external_secret_path,
 	[RULE_LITERAL_CREDENTIALS] = &rule_literal_credentials,
 	[RULE_RESERVED_SECRET] = &rule_reserved_secret,
+	[RULE_CONN_COLLISION] = &rule_conn_collision,
 	[RULE_ENV_COLLISION] = &rule_env_collision,
 	[RULE_SYNC_WAVE] = &rule_sync_wave,
 	[RULE_INJECTION_COMPLETE] = &rule_injection_complete,

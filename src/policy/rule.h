@@ -93,6 +93,7 @@ extern const struct rule rule_no_in_cluster_database;
 extern const struct rule rule_external_secret_path;
 extern const struct rule rule_literal_credentials;
 extern const struct rule rule_reserved_secret;
+extern const struct rule rule_conn_collision;
 extern const struct rule rule_env_collision;
 extern const struct rule rule_sync_wave;
 extern const struct rule rule_injection_complete;

@@ -28,7 +28,7 @@ CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.
 LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 RULES = ('claim-secret-name', 'no-in-cluster-database', 'external-secret-path', 'literal-credentials',
-         'reserved-secret', 'sync-wave')
+         'reserved-secret', 'conn-collision', 'sync-wave')
 NOT_EXPRESSED = ('injection-complete', 'env-collision')
 # Rules of which CEL says a part: what it denies, connhook denies. docs/native.md says which part.
 PARTLY = {'no-in-cluster-database', 'literal-credentials'}

@@ -90,8 +90,8 @@ static const struct {
 	{"audit: sometimes", "c.yaml:3:8: audit is a string; expected true or false"},
 	{"rules: {sync-waves: {}}",
 	 "c.yaml:3:9: unknown key \"sync-waves\" in rules; allowed: claim-secret-name, no-in-cluster-database, "
-	 "external-secret-path, literal-credentials, reserved-secret, env-collision, sync-wave, injection-complete; did "
-	 "you mean \"sync-wave\"?"},
+	 "external-secret-path, literal-credentials, reserved-secret, conn-collision, env-collision, sync-wave, "
+	 "injection-complete; did you mean \"sync-wave\"?"},
 	{"rules: {reserved-secret: {wave: 1}}",
 	 "c.yaml:3:27: unknown key \"wave\" in reserved-secret; allowed: mode, exempt, names"},
 	{"rules: {sync-wave: {wave: 1.5}}", "c.yaml:3:27: wave is a number; expected a whole number"},
