@@ -6,6 +6,8 @@
 #include "cli/review_run.h"
 
 #include "base/limits.h"
+#include "base/text.h"
+#include "kube/name.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 #define OUTPUT_CHUNK (64 * KIB) /* that is collected before it is written */
 
 static const char usage[] =
-	"connhook review [--config FILE] [-o FORMAT] [--namespace NS] [--user NAME] FILE|DIR|GLOB|- ...\n"
+	"connhook review [--config FILE] [-o FORMAT] [--namespace NS] [--user NAME] [--strict] FILE|DIR|GLOB|- ...\n"
 	"\n"
 	"Says what the cluster would do with manifests: mutates, then validates, exactly as the server does.\n"
 	"Reads YAML of any number of documents, JSON, kind: List, directories, quoted globs, and - for standard input.\n"
@@ -24,11 +26,16 @@ static const char usage[] =
 static const char options_help[] =
 	"  -c, --config FILE      the configuration; default: the built-in managed one\n"
 	"  -n, --namespace NS     where objects without a namespace go; default: default\n"
+	"  -f, --filename FILE    the same as FILE; -R, --recursive is always so\n"
+	"      --exclude GLOB     passes over what has that name, or path, in a DIR; also a line of .connhookignore\n"
+	"      --stdin-name NAME  what reports call standard input\n"
+	"      --strict           warnings and notes count as denials in the exit status\n"
 	"      --user NAME        who applies them, for exemptions; default: a tenant\n"
 	"  -h, --help             print this\n"
 	"\n"
 	"yaml, patch and diff show what is admitted; denials and warnings go to standard error then.\n"
-	"Exit status: 0 all allowed, 1 something denied, 2 unreadable input or wrong usage.\n"
+	"Exit status: 0 all allowed, 1 something denied, 2 something unreadable (all else is judged), nothing to read,\n"
+	"or wrong usage.\n"
 	"  kustomize build overlays/prod | connhook review -\n"
 	"  connhook review -o yaml app.yaml | kubectl apply -f -\n"
 	"  connhook review 'apps/**/*.yaml'\n";
@@ -66,6 +73,7 @@ struct run {
 	struct arena arena; /* of the results */
 	struct review review;
 	struct buf out;
+	bool strict;
 };
 
 /* ---- reviewing ---- */
@@ -81,18 +89,27 @@ static void count_result(struct review *review, const struct review_result *r)
 static int review_all(struct run *run)
 {
 	struct error err;
-	const struct manifests *m = &run->manifests;
+	struct manifests *m = &run->manifests;
 	struct review_result *results = arena_array(&run->arena, m->count, sizeof *results);
 	if (results == NULL)
 		return cli_nomem();
-	for (size_t i = 0; i < m->count; i++)
-		if (review_run(&run->arena, &run->settings, &m->items[i], &results[i], &err) != 0)
-			return cli_fail("%s:%zu: %s", m->items[i].source, m->items[i].line, err.text);
-	if (review_add_notes(&run->arena, &run->settings, results, m->count, &err) != 0)
+	size_t count = 0;
+	for (size_t i = 0; i < m->count; i++) {
+		int rc = review_run(&run->arena, &run->settings, &m->items[i], &results[count], &err);
+		if (rc == 0)
+			count++;
+		else if (rc == ERR_NOMEM || manifests_add_unreadable(m, &m->items[i], err.text, &err) != 0)
+			return cli_nomem();
+	}
+	if (review_add_notes(&run->arena, &run->settings, results, count, &err) != 0)
 		return cli_fail("%s", err.text);
 	run->review.results = results;
-	run->review.count = m->count;
-	for (size_t i = 0; i < m->count; i++)
+	run->review.count = count;
+	run->review.unreadable = m->unreadable;
+	run->review.unreadable_count = m->unreadable_count;
+	run->review.passed_over = m->passed_over;
+	run->review.links = m->links;
+	for (size_t i = 0; i < count; i++)
 		count_result(&run->review, &results[i]);
 	return EXIT_OK;
 }
@@ -154,6 +171,34 @@ static int print_all(struct run *run)
 	return status == EXIT_OK ? flush(run) : status;
 }
 
+/* What a report on standard output cannot show, or not where one looks. */
+static int say_input(const struct run *run)
+{
+	const struct review *review = &run->review;
+	bool shown = run->format == review_format_find("summary") || run->format == review_format_find("github");
+	struct buf text;
+	int error = 0;
+	for (size_t i = 0; i < review->unreadable_count && error == 0 && !shown; i++) {
+		buf_init(&text, LIMIT_RESPONSE);
+		review_add_unreadable(&text, &review->unreadable[i]);
+		error = text.error;
+		if (error == 0)
+			(void)fprintf(stderr, "connhook: %.*s\n", STR_ARG(buf_str(&text)));
+		buf_free(&text);
+	}
+	if (review->links > 0)
+		(void)fprintf(stderr, "connhook: note: %zu link%s not followed: out of what was given; name the target\n",
+			      review->links, review->links == 1 ? "" : "s");
+	return error != 0 ? cli_nomem() : EXIT_OK;
+}
+
+/* Is anything denied; with --strict, or only warned of and noted? */
+static bool is_refused(const struct run *run)
+{
+	const struct review *r = &run->review;
+	return r->denied > 0 || (run->strict && r->warned + r->noted > 0);
+}
+
 static int review_paths(struct run *run, char **paths)
 {
 	struct error err;
@@ -161,63 +206,116 @@ static int review_paths(struct run *run, char **paths)
 	int rc = 0;
 	for (; *path != NULL && rc == 0; path++)
 		rc = manifests_add(&run->manifests, *path, &err);
+	/* A build that failed in front of a pipe must not pass. */
+	if (rc == 0 && run->manifests.count + run->manifests.unreadable_count == 0)
+		rc = manifests_add_empty(&run->manifests, paths[0], path - paths > 1, &err);
 	if (rc != 0)
 		return cli_fail("%s", err.text);
-	if (run->manifests.count == 0)
-		return cli_fail("there is no Kubernetes object in %s%s; give manifests, or pipe kustomize build to review -",
-				paths[0], path - paths > 1 ? ", ..." : "");
 	buf_init(&run->out, LIMIT_MANIFEST * 2);
 	int status = review_all(run);
 	if (status == EXIT_OK)
 		status = print_all(run);
-	if (status == EXIT_OK && run->review.denied > 0)
-		status = EXIT_DENIED;
+	if (status == EXIT_OK)
+		status = say_input(run);
+	if (status == EXIT_OK)
+		status = run->review.unreadable_count > 0 ? EXIT_USAGE : is_refused(run) ? EXIT_DENIED : EXIT_OK;
 	buf_free(&run->out);
 	return status;
+}
+
+enum { OPTION_USER = 256, OPTION_STRICT, OPTION_EXCLUDE, OPTION_STDIN_NAME };
+
+/* The value of "-o=json" is json, as kubectl reads it. */
+static char *value_of(char *value)
+{
+	return value[0] == '=' ? value + 1 : value;
 }
 
 int cmd_review(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'},    {"config", required_argument, NULL, 'c'},
-		{"namespace", required_argument, NULL, 'n'}, {"user", required_argument, NULL, 'u'},
-		{"help", no_argument, NULL, 'h'}, {0},
+		{"output", required_argument, NULL, 'o'},
+		{"config", required_argument, NULL, 'c'},
+		{"namespace", required_argument, NULL, 'n'},
+		{"filename", required_argument, NULL, 'f'},
+		{"recursive", no_argument, NULL, 'R'},
+		{"user", required_argument, NULL, OPTION_USER},
+		{"strict", no_argument, NULL, OPTION_STRICT},
+		{"exclude", required_argument, NULL, OPTION_EXCLUDE},
+		{"stdin-name", required_argument, NULL, OPTION_STDIN_NAME},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	struct run run = {.settings = {.namespace = STR("default"), .user = STR("tenant")}};
 	const char *path = NULL, *format = review_formats[0].name;
+	struct error err;
+	int rc = 0;
+	manifests_init(&run.manifests);
+	char **files = arena_array(&run.arena, (size_t)argc + 1, sizeof *files);
+	size_t file_count = 0;
+	if (files == NULL)
+		return cli_nomem();
 	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, ":o:c:n:h", options, NULL)) != -1;) {
+	for (int c; rc == 0 && (c = getopt_long(argc, argv, ":o:c:n:f:Rh", options, NULL)) != -1;) {
 		switch (c) {
 		case 'o':
-			format = optarg;
+			format = value_of(optarg);
 			break;
 		case 'c':
-			path = optarg;
+			path = value_of(optarg);
 			break;
 		case 'n':
-			run.settings.namespace = str_of(optarg);
+			run.settings.namespace = str_of(value_of(optarg));
 			break;
-		case 'u':
+		case 'f':
+			files[file_count++] = value_of(optarg);
+			break;
+		case 'R': /* directories are always read so */
+			break;
+		case OPTION_USER:
 			run.settings.user = str_of(optarg);
 			break;
+		case OPTION_STRICT:
+			run.strict = true;
+			break;
+		case OPTION_EXCLUDE:
+			rc = manifests_exclude(&run.manifests, optarg, &err);
+			break;
+		case OPTION_STDIN_NAME:
+			run.manifests.stdin_name = optarg;
+			break;
 		case 'h':
+			arena_free(&run.arena);
+			manifests_free(&run.manifests);
 			return print_help();
 		default:
+			arena_free(&run.arena);
+			manifests_free(&run.manifests);
 			return cli_bad_option("review", argv, c);
 		}
 	}
+	for (int i = optind; i < argc; i++)
+		files[file_count++] = argv[i];
 	run.format = review_format_find(format);
 	run.review.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
-	if (run.format == NULL)
-		return unknown_format(format);
-	if (optind == argc)
-		return cli_fail("review needs a FILE, a DIR or - for standard input; see connhook review --help");
-	struct config *config;
-	struct error err;
-	if (cli_config(path, &config, &err) != 0)
-		return cli_fail("%s", err.text);
-	run.settings.config = config;
-	int status = review_paths(&run, argv + optind);
+	int status;
+	struct config *config = NULL;
+	struct str ns = run.settings.namespace;
+	if (rc != 0)
+		status = cli_nomem();
+	else if (run.format == NULL)
+		status = unknown_format(format);
+	else if (!name_is_label(ns))
+		status = cli_fail("review: %s is no name of a namespace; expected lower-case letters, digits and -, at most 63",
+				  text_quote_name(ns).text);
+	else if (file_count == 0)
+		status = cli_fail("review needs a FILE, a DIR or - for standard input; see connhook review --help");
+	else if (cli_config(path, &config, &err) != 0)
+		status = cli_fail("%s", err.text);
+	else {
+		run.settings.config = config;
+		status = review_paths(&run, files);
+	}
 	arena_free(&run.arena);
 	manifests_free(&run.manifests);
 	config_free(config);

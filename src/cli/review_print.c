@@ -51,6 +51,18 @@ void review_add_place(struct buf *out, const struct review_result *r, size_t lin
 	buf_fmt(out, ":%zu", line);
 }
 
+void review_add_unreadable(struct buf *out, const struct unreadable *u)
+{
+	if (u->line > 0)
+		text_add(out, str_of(u->source));
+	if (u->line > 0)
+		buf_fmt(out, ":%zu", u->line);
+	if (u->column > 0)
+		buf_fmt(out, ":%zu", u->column);
+	buf_addz(out, u->line > 0 ? ": " : "");
+	text_add(out, u->message);
+}
+
 void review_add_sentence(struct buf *out, const struct review_remark *remark)
 {
 	text_add(out, remark->field);
@@ -97,13 +109,33 @@ static void summary_print(struct buf *out, const struct review *review, const st
 	}
 }
 
-static void summary_end(struct buf *out, const struct review *review)
+static void add_counts(struct buf *out, const struct review *review)
 {
 	buf_fmt(out, "%zu object%s: %zu patched, %zu denied, %zu with warnings", review->count,
 		review->count == 1 ? "" : "s", review->patched, review->denied, review->warned);
 	if (review->noted > 0)
 		buf_fmt(out, ", %zu with notes", review->noted);
+	if (review->unreadable_count > 0)
+		buf_fmt(out, ", %zu unreadable", review->unreadable_count);
 	buf_addc(out, '\n');
+	if (review->passed_over > 0)
+		buf_fmt(out, "%zu passed over: no manifests\n", review->passed_over);
+}
+
+static void summary_end(struct buf *out, const struct review *review)
+{
+	for (size_t i = 0; i < review->unreadable_count; i++) {
+		buf_fmt(out, "%s" REVIEW_UNREADABLE "%s  ", review->colour ? RED : "", review->colour ? RESET : "");
+		review_add_unreadable(out, &review->unreadable[i]);
+		buf_addc(out, '\n');
+	}
+	add_counts(out, review);
+}
+
+static void github_end(struct buf *out, const struct review *review)
+{
+	review_github_end(out, review);
+	add_counts(out, review);
 }
 
 /* ---- yaml: what would be stored ---- */
@@ -207,7 +239,39 @@ static void json_print(struct buf *out, const struct review *review, const struc
 
 static void json_end(struct buf *out, const struct review *review)
 {
-	buf_addz(out, review->count > 0 ? "\n]\n" : "]\n");
+	for (size_t i = 0; i < review->unreadable_count; i++) {
+		const struct unreadable *u = &review->unreadable[i];
+		buf_addz(out, review->count + i == 0 ? "\n" : ",\n");
+		struct json_writer w = {.out = out};
+		jw_object(&w);
+		jw_memberz(&w, "source", u->source);
+		jw_key(&w, "line");
+		jw_int(&w, (long long)(u->line > 0 ? u->line : 1));
+		jw_memberz(&w, "kind", "");
+		jw_memberz(&w, "namespace", "");
+		jw_memberz(&w, "name", "");
+		jw_key(&w, "allowed");
+		jw_bool(&w, false);
+		jw_key(&w, "violations");
+		jw_array(&w);
+		jw_object(&w);
+		jw_memberz(&w, "rule", REVIEW_UNREADABLE);
+		jw_memberz(&w, "mode", "enforce");
+		jw_memberz(&w, "field", "");
+		jw_key(&w, "line");
+		jw_int(&w, (long long)(u->line > 0 ? u->line : 1));
+		jw_member(&w, "message", u->message);
+		jw_object_end(&w);
+		jw_array_end(&w);
+		jw_key(&w, "warnings");
+		jw_raw(&w, STR("[]"));
+		jw_key(&w, "notes");
+		jw_raw(&w, STR("[]"));
+		jw_key(&w, "patch");
+		jw_raw(&w, STR("[]"));
+		jw_object_end(&w);
+	}
+	buf_addz(out, review->count + review->unreadable_count > 0 ? "\n]\n" : "]\n");
 }
 
 /* ---- patch ---- */
@@ -258,7 +322,7 @@ const struct review_format review_formats[] = {
 	{"json", "a list of source, line, kind, ..., allowed, violations, patch", false, json_begin, json_print, json_end},
 	{"patch", "the JSON Patch of each object that is patched, a line each", true, NULL, patch_print, NULL},
 	{"diff", "a unified diff of what is patched", true, NULL, diff_print, NULL},
-	{"github", "annotations for GitHub Actions", false, NULL, review_github_print, summary_end},
+	{"github", "annotations for GitHub Actions", false, NULL, review_github_print, github_end},
 	{"junit", "a JUnit report: GitLab, Jenkins and others show it", false, review_junit_begin, review_junit_print,
 	 review_junit_end},
 	{"sarif", "SARIF 2.1.0, for code scanning", false, review_sarif_begin, review_sarif_print, review_sarif_end},

@@ -9,6 +9,8 @@ struct review {
 	const struct review_result *results;
 	size_t count;
 	size_t patched, denied, warned, noted;
+	const struct unreadable *unreadable;
+	size_t unreadable_count, passed_over, links; /* of struct manifests */
 	bool colour; /* standard output is a terminal */
 };
 
@@ -52,11 +54,18 @@ void review_add_title(struct buf *out, const struct review_result *r);
 /* Appends "file.yaml:12". */
 void review_add_place(struct buf *out, const struct review_result *r, size_t line);
 
+/* Appends "file.yaml:12:3: sentence", with as much of the place as is known. */
+void review_add_unreadable(struct buf *out, const struct unreadable *u);
+
+/* The rule that unreadable input is a finding of. */
+#define REVIEW_UNREADABLE "unreadable"
+
 /* Appends "field: message". */
 void review_add_sentence(struct buf *out, const struct review_remark *remark);
 
 /* The formats of other programs' reports. */
 void review_github_print(struct buf *out, const struct review *review, const struct review_result *r);
+void review_github_end(struct buf *out, const struct review *review);
 void review_junit_begin(struct buf *out, const struct review *review);
 void review_junit_print(struct buf *out, const struct review *review, const struct review_result *r);
 void review_junit_end(struct buf *out, const struct review *review);

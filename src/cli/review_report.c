@@ -15,16 +15,26 @@ static const char *const sarif_levels[] = {"error", "warning", "note"};
 /* Does the result come from a file that a report can point to? */
 static bool has_file(const struct review_result *r)
 {
-	return strcmp(r->manifest->source, "<stdin>") != 0;
+	return strcmp(r->manifest->source, REVIEW_STDIN) != 0;
 }
 
 /* The file's name without a leading "./": reports are about paths below the repository. */
-static struct str file_name(const struct review_result *r)
+static struct str below_repository(const char *source)
 {
-	struct str name = str_of(r->manifest->source);
+	struct str name = str_of(source);
 	while (str_starts(name, STR("./")))
 		name = str_from(name, 2);
 	return name;
+}
+
+static struct str file_name(const struct review_result *r)
+{
+	return below_repository(r->manifest->source);
+}
+
+static size_t line_of(const struct unreadable *u)
+{
+	return u->line > 0 ? u->line : 1;
 }
 
 /* "Deployment team-a/web: field: message" */
@@ -75,6 +85,22 @@ void review_github_print(struct buf *out, const struct review *review, const str
 		add_escaped(out, buf_str(&text), false);
 		buf_addc(out, '\n');
 		done(&text, out);
+	}
+}
+
+void review_github_end(struct buf *out, const struct review *review)
+{
+	for (size_t i = 0; i < review->unreadable_count; i++) {
+		const struct unreadable *u = &review->unreadable[i];
+		buf_addz(out, "::error ");
+		if (strcmp(u->source, REVIEW_STDIN) != 0) {
+			buf_addz(out, "file=");
+			add_escaped(out, below_repository(u->source), true);
+			buf_fmt(out, ",line=%zu,", line_of(u));
+		}
+		buf_addz(out, "title=" REVIEW_UNREADABLE "::");
+		add_escaped(out, u->message, false);
+		buf_addc(out, '\n');
 	}
 }
 
@@ -191,8 +217,8 @@ void review_junit_begin(struct buf *out, const struct review *review)
 {
 	buf_fmt(out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<testsuites name=\"connhook review\" tests=\"%zu\" failures=\"%zu\" errors=\"0\">\n",
-		review->count, review->denied);
+		"<testsuites name=\"connhook review\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n",
+		review->count + review->unreadable_count, review->denied, review->unreadable_count);
 }
 
 void review_junit_print(struct buf *out, const struct review *review, const struct review_result *r)
@@ -229,7 +255,22 @@ void review_junit_print(struct buf *out, const struct review *review, const stru
 
 void review_junit_end(struct buf *out, const struct review *review)
 {
-	(void)review;
+	for (size_t i = 0; i < review->unreadable_count; i++) {
+		const struct unreadable *u = &review->unreadable[i];
+		struct buf text;
+		buf_init(&text, out->limit);
+		text_add(&text, u->message);
+		buf_addz(out, "<testsuite name=\"");
+		add_xml(out, below_repository(u->source));
+		buf_addz(out, "\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">\n<testcase classname=\"");
+		add_xml(out, below_repository(u->source));
+		buf_addz(out, "\" name=\"readable\" file=\"");
+		add_xml(out, below_repository(u->source));
+		buf_fmt(out, "\" line=\"%zu\">\n<error type=\"" REVIEW_UNREADABLE "\" message=\"", line_of(u));
+		add_xml(out, buf_str(&text));
+		buf_addz(out, "\"></error>\n</testcase>\n</testsuite>\n");
+		done(&text, out);
+	}
 	buf_addz(out, "</testsuites>\n");
 }
 
@@ -253,6 +294,7 @@ void review_sarif_begin(struct buf *out, const struct review *review)
 		write_rule(&w, rules[i]->id);
 	write_rule(&w, "annotations");
 	write_rule(&w, REVIEW_ADVICE);
+	write_rule(&w, REVIEW_UNREADABLE);
 	for (size_t i = 0; review_note_ids[i] != NULL; i++)
 		write_rule(&w, review_note_ids[i]);
 	jw_array_end(&w);
@@ -274,28 +316,34 @@ static void add_uri(struct buf *out, struct str name)
 	}
 }
 
+/* Standard input has a place too: code scanning asks for one. */
+static void write_physical_location(struct json_writer *w, const char *source, size_t line)
+{
+	struct buf uri;
+	buf_init(&uri, w->out->limit);
+	add_uri(&uri, strcmp(source, REVIEW_STDIN) == 0 ? STR("stdin") : below_repository(source));
+	jw_key(w, "physicalLocation");
+	jw_object(w);
+	jw_key(w, "artifactLocation");
+	jw_object(w);
+	jw_member(w, "uri", buf_str(&uri));
+	jw_object_end(w);
+	jw_key(w, "region");
+	jw_object(w);
+	jw_key(w, "startLine");
+	jw_int(w, (long long)line);
+	jw_object_end(w);
+	jw_object_end(w);
+	done(&uri, w->out);
+}
+
 static void write_location(struct json_writer *w, const struct review_result *r, const struct review_remark *remark)
 {
-	struct buf uri, title;
-	buf_init(&uri, w->out->limit);
+	struct buf title;
 	buf_init(&title, w->out->limit);
-	add_uri(&uri, file_name(r));
 	review_add_title(&title, r);
 	jw_object(w);
-	if (has_file(r)) {
-		jw_key(w, "physicalLocation");
-		jw_object(w);
-		jw_key(w, "artifactLocation");
-		jw_object(w);
-		jw_member(w, "uri", buf_str(&uri));
-		jw_object_end(w);
-		jw_key(w, "region");
-		jw_object(w);
-		jw_key(w, "startLine");
-		jw_int(w, (long long)remark->line);
-		jw_object_end(w);
-		jw_object_end(w);
-	}
+	write_physical_location(w, r->manifest->source, remark->line);
 	jw_key(w, "logicalLocations");
 	jw_array(w);
 	jw_object(w);
@@ -303,7 +351,6 @@ static void write_location(struct json_writer *w, const struct review_result *r,
 	jw_object_end(w);
 	jw_array_end(w);
 	jw_object_end(w);
-	done(&uri, w->out);
 	done(&title, w->out);
 }
 
@@ -339,8 +386,37 @@ void review_sarif_print(struct buf *out, const struct review *review, const stru
 	}
 }
 
+/* As a result, or as a notification of the invocation. */
+static void write_unreadable(struct json_writer *w, const struct unreadable *u, bool result)
+{
+	jw_object(w);
+	if (result)
+		jw_memberz(w, "ruleId", REVIEW_UNREADABLE);
+	jw_memberz(w, "level", "error");
+	jw_key(w, "message");
+	jw_object(w);
+	jw_member(w, "text", u->message);
+	jw_object_end(w);
+	jw_key(w, "locations");
+	jw_array(w);
+	jw_object(w);
+	write_physical_location(w, u->source, line_of(u));
+	jw_object_end(w);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
 void review_sarif_end(struct buf *out, const struct review *review)
 {
-	(void)review;
-	buf_addz(out, "]}]}\n");
+	const struct review_result *end = review->results + review->count;
+	struct json_writer w = {.out = out, .comma = has_remarks_before(review, end)};
+	for (size_t i = 0; i < review->unreadable_count; i++)
+		write_unreadable(&w, &review->unreadable[i], true);
+	buf_addz(out, "],\"invocations\":[{\"executionSuccessful\":");
+	buf_addz(out, review->unreadable_count > 0 ? "false" : "true");
+	buf_addz(out, ",\"toolExecutionNotifications\":[");
+	w = (struct json_writer){.out = out};
+	for (size_t i = 0; i < review->unreadable_count; i++)
+		write_unreadable(&w, &review->unreadable[i], false);
+	buf_addz(out, "]}]}]}\n");
 }

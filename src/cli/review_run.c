@@ -12,6 +12,9 @@
 /* The uid of the review that is made up here. */
 #define UID "00000000-0000-0000-0000-000000000000"
 
+/* Five characters that the API server would choose. */
+#define GENERATED "xxxxx"
+
 /* One manifest that is reviewed. */
 struct run {
 	struct arena *arena;
@@ -194,6 +197,27 @@ static int make_room(struct run *run, const struct decision *mutate, const struc
 	return run->arena->failed ? error_nomem(run->err) : 0;
 }
 
+/* Between the two calls the API server gives the object its name: it is unknown, but its form is not. */
+static int generate_name(struct json **object, struct str begin, struct error *err)
+{
+	struct json *patch = NULL;
+	struct buf text, name;
+	buf_init(&text, LIMIT_RESPONSE);
+	buf_init(&name, LIMIT_RESPONSE);
+	buf_add(&name, begin);
+	buf_addz(&name, GENERATED);
+	buf_addz(&text, "[{\"op\":\"add\",\"path\":\"/metadata/name\",\"value\":");
+	json_write_string(&text, buf_str(&name));
+	buf_addz(&text, "}]");
+	int rc = text.error != 0 || name.error != 0 ? error_nomem(err) : json_parse(buf_str(&text), &patch, err);
+	if (rc == 0)
+		rc = json_patch_apply(object, patch, err);
+	json_free(patch);
+	buf_free(&text);
+	buf_free(&name);
+	return rc;
+}
+
 /* Both calls, and the patch between them as the API server applies it. */
 static int run_calls(struct run *run, struct decision *mutate, struct decision *validate)
 {
@@ -204,8 +228,11 @@ static int run_calls(struct run *run, struct decision *mutate, struct decision *
 	run->refused = !mutate->allowed;
 	r->patch = mutate->patched ? arena_str(run->arena, mutate->patch) : (struct str){NULL, 0};
 	struct json *admitted = NULL;
-	if (r->patch.n > 0)
+	bool generated = json_string(json_path(run->object, "metadata", "name", NULL)).n == 0 && r->name.n > 0;
+	if (r->patch.n > 0 || generated)
 		rc = review_admitted(r, &admitted, run->err);
+	if (rc == 0 && generated)
+		rc = generate_name(&admitted, r->name, run->err);
 	const struct json *before = run->object;
 	run->object = admitted != NULL ? admitted : before;
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include "codec/yaml_scalar.h"
 
 #include <search.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -31,10 +32,13 @@ struct reader {
 	struct arena *arena;
 	struct error *err;
 	struct str text;
+	size_t first_line;
 	yaml_parser_t parser;
 	struct frame frames[LIMIT_YAML_DEPTH];
 	size_t depth;
 	size_t nodes;  /* of the document, aliases expanded */
+	size_t *aliased; /* nodes that aliases may still add */
+	bool strict;   /* tags of somebody's own are refused */
 	void *anchors; /* a tsearch tree of struct anchor */
 	const struct yaml_node *root;
 	struct yaml_candidates candidates;
@@ -62,7 +66,7 @@ static int syntax_error(struct reader *r)
 	if (p->error == YAML_MEMORY_ERROR || p->problem == NULL)
 		return error_nomem(r->err);
 	if (p->error == YAML_READER_ERROR) {
-		size_t line = 1, column = 1;
+		size_t line = r->first_line, column = 1;
 		for (size_t i = 0; i < p->problem_offset && i < r->text.n; i++) {
 			bool end = r->text.p[i] == '\n';
 			line += end;
@@ -263,15 +267,18 @@ static int tagged_kind(struct reader *r, const struct yaml_node *node, struct st
 		enum yaml_kind kind = tags[i].kind, found = yaml_scalar_kind(value);
 		bool fits = kind == YAML_STRING || kind == found ||
 			    (kind == YAML_FLOAT && (found == YAML_INT || yaml_scalar_decimal(value)));
-				if (!fits)
+		if (!fits)
 			return yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
 					     "%s is not %s, as its tag !!%s says", text_quote(value).text,
 					     yaml_kind_name(kind), tags[i].tag);
 		*out = kind == YAML_FLOAT && found == YAML_INT ? YAML_INT : kind;
 		return 0;
 	}
-	return yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
-			     "an unknown tag; a scalar may have !!str !!int !!float !!bool !!null !!binary");
+	if (r->strict)
+		return yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
+				     "an unknown tag; a scalar may have !!str !!int !!float !!bool !!null !!binary");
+	*out = YAML_STRING; /* a tag of somebody's own, such as !Ref */
+	return 0;
 }
 
 static int take_scalar(struct reader *r, const yaml_event_t *event)
@@ -331,6 +338,11 @@ static int take_alias(struct reader *r, const yaml_event_t *event)
 				     "alias *%.*s stands inside the value that it repeats", STR_ARG(name));
 	if (r->depth + anchor->height > LIMIT_YAML_DEPTH)
 		return too_deep(r, event->start_mark);
+	if (anchor->nodes > *r->aliased)
+		return yaml_error_at(r->err, line, column, ERR_LIMIT,
+				     "aliases stand for more than %lu nodes in all; write them out, or fewer of them",
+				     LIMIT_YAML_ALIASED);
+	*r->aliased -= anchor->nodes;
 	r->nodes += anchor->nodes - 1;
 	struct yaml_node *node;
 	int rc = node_new(r, anchor->node->kind, event->start_mark, &node);
@@ -346,7 +358,7 @@ static int collection_start(struct reader *r, enum yaml_kind kind, const yaml_ch
 {
 	size_t line = mark.line + 1, column = mark.column + 1;
 	struct str usual = kind == YAML_MAPPING ? STR("map") : STR("seq");
-	if (tag != NULL && !str_eq(core_tag(tag, usual), usual))
+	if (r->strict && tag != NULL && !str_eq(core_tag(tag, usual), usual))
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "an unknown tag; %s may have !!%.*s",
 				     yaml_kind_name(kind), STR_ARG(usual));
 	if (wants_key(r))
@@ -428,18 +440,19 @@ static int take_event(struct reader *r, const yaml_event_t *event)
 	return 0;
 }
 
-int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***documents, size_t *count,
-	       struct error *err)
+static int parse(struct arena *arena, struct str text, size_t first_line, size_t *aliased, bool strict,
+		 const struct yaml_node ***documents, size_t *count, struct error *err)
 {
-	if (str_starts(text, STR("\xEF\xBB\xBF")))
-		text = str_from(text, 3);
+	yaml_skip_preamble(&text, &first_line);
 	if (str_starts(text, STR("\xFF\xFE")) || str_starts(text, STR("\xFE\xFF")))
-		return yaml_error_at(err, 1, 1, ERR_INVALID, "this is UTF-16; save it as UTF-8");
-	struct reader r = {.arena = arena, .err = err, .text = text};
+		return yaml_error_at(err, first_line, 1, ERR_INVALID, "this is UTF-16; save it as UTF-8");
+	struct reader r = {.arena = arena, .err = err, .text = text, .first_line = first_line, .aliased = aliased,
+			   .strict = strict};
 	if (!yaml_parser_initialize(&r.parser))
 		return error_nomem(err);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(text.p != NULL ? text.p : ""), text.n);
+	r.parser.mark.line = first_line - 1; /* from here libyaml counts */
 	int rc = 0;
 	for (bool end = false; rc == 0 && !end;) {
 		yaml_event_t event;
@@ -459,4 +472,17 @@ int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***d
 	*documents = r.documents;
 	*count = r.count;
 	return 0;
+}
+
+int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***documents, size_t *count,
+	       struct error *err)
+{
+	size_t aliased = SIZE_MAX; /* the limit of nodes counts them too */
+	return parse(arena, text, 1, &aliased, true, documents, count, err);
+}
+
+int yaml_parse_part(struct arena *arena, struct str text, size_t first_line, size_t *aliased,
+		    const struct yaml_node ***documents, size_t *count, struct error *err)
+{
+	return parse(arena, text, first_line, aliased, false, documents, count, err);
 }

@@ -10,6 +10,8 @@
  * - A key twice in one mapping is an error. Merge keys are applied where they stand, as kubectl does: what comes
  *   later wins, so a key behind `<<` overrides the merged one; in a list of mappings the first wins.
  * - Aliases are shared, not copied; what they would expand to is limited by LIMIT_YAML_NODES and LIMIT_YAML_DEPTH.
+ * - Tags of somebody's own (!Ref, !!python/name:x) are an error in yaml_parse. In a part of a stream they say nothing,
+ *   as for kubectl: a scalar that has one is a string.
  *
  * JSON is YAML but for two things that JSON files do hold: indentation with tabs, and \ud83d\ude00 pairs. Text that
  * begins with { or [ goes to json_parse first, and to yaml_parse when that refuses it.
@@ -39,6 +41,19 @@ struct yaml_node {
  */
 int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***documents, size_t *count,
 	       struct error *err);
+
+/*
+ * The same of a part of a stream that begins with line `first_line`. *aliased is how many nodes aliases may still stand
+ * for, and is lowered: one budget for all parts of a run.
+ */
+int yaml_parse_part(struct arena *arena, struct str text, size_t first_line, size_t *aliased,
+		    const struct yaml_node ***documents, size_t *count, struct error *err);
+
+/*
+ * Takes the next part of a stream from *rest: up to a line that begins with "---", a blank or "#" behind it, as kubectl
+ * divides it; *lines is how many lines it has. A part that cannot be read so never hides the others. False at the end.
+ */
+bool yaml_next_part(struct str *rest, struct str *part, size_t *lines);
 
 /* Appends the node as compact JSON. Aliases are written out: the limit of `out` is the limit of the result. */
 void yaml_to_json(struct buf *out, const struct yaml_node *node);

@@ -19,6 +19,12 @@ struct yaml_candidates {
  */
 int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping, struct error *err);
 
+/*
+ * Moves *text behind the lines before a document that hold nothing but blanks, a comment or a separator, and counts
+ * them in *line. Behind them a byte order mark may stand, which libyaml knows only at the beginning.
+ */
+void yaml_skip_preamble(struct str *text, size_t *line);
+
 /* error_set with "LINE:COLUMN: " in front. */
 int yaml_error_at(struct error *err, size_t line, size_t column, int code, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -10,6 +10,10 @@
 
 #include <stdlib.h>
 
+/* Of a generated name: what the API server appends to metadata.generateName, and how much of that it keeps. */
+#define GENERATED_LENGTH 5
+#define GENERATED_FROM 58
+
 enum key {
 	KEY_BINDINGS,
 	KEY_APP,
@@ -123,6 +127,16 @@ static void collect(struct reader *r, const struct json *metadata, const char *w
 	}
 }
 
+/*
+ * Is the name made, or to be made, from generateName? The mutating phase sees no name then and the validating phase a
+ * generated one: what both know is generateName.
+ */
+static bool is_generated(struct str name, struct str begin)
+{
+	struct str kept = {begin.p, begin.n < GENERATED_FROM ? begin.n : GENERATED_FROM};
+	return name.n == 0 || (begin.n > 0 && name.n == kept.n + GENERATED_LENGTH && str_starts(name, kept));
+}
+
 struct str annotations_app(struct arena *arena, const struct workload *workload)
 {
 	const struct json *labels = json_getz(workload->metadata, "labels");
@@ -130,15 +144,15 @@ struct str annotations_app(struct arena *arena, const struct workload *workload)
 	if (app.n > 0)
 		return app;
 	app = json_string(json_getz(workload->metadata, "name"));
-	struct str hash = json_string(json_getz(labels, "pod-template-hash"));
-	struct str end = arena_fmt(arena, "-%.*s", STR_ARG(hash));
-	if (hash.n > 0 && app.n > end.n && str_ends(app, end))
-		app.n -= end.n;
-	if (app.n == 0) {
+	if (is_generated(app, json_string(json_getz(workload->metadata, "generateName")))) {
 		app = json_string(json_getz(workload->metadata, "generateName"));
 		if (str_ends(app, STR("-")))
 			app.n--;
 	}
+	struct str hash = json_string(json_getz(labels, "pod-template-hash"));
+	struct str end = arena_fmt(arena, "-%.*s", STR_ARG(hash));
+	if (hash.n > 0 && app.n > end.n && str_ends(app, end))
+		app.n -= end.n;
 	return app.p ? app : STR("");
 }
 

@@ -160,9 +160,7 @@ NOTES = [
     ([app('db', wave(2)), secret('web-db')], []),
     ([app('db', wave(1)), secret('web-db')], []),
     ([app('db'), secret('web-db')], []),
-    ([app('db', hook('PreSync')), secret('web-db')], [
-        (0, 'wave-order', 'found hook PreSync, which runs before the Sync of ExternalSecret "web-db" (all.yaml:6), '
-                          'whose Secret "web-db" binding db reads')]),
+    ([app('db', hook('PreSync')), secret('web-db')], []),  # the rule sync-wave says it
     ([app('db', hook('PreSync') + ', ' + wave(2)), secret('web-db', annotations=hook('PreSync') + ', ' + wave(1))], []),
     ([app('db', hook('PreSync') + ', ' + wave(1)), secret('web-db', annotations=hook('PreSync') + ', ' + wave(0))], []),
     ([app('db', hook('PostSync')), secret('web-db')], []),
@@ -217,9 +215,9 @@ class TogetherTest(command.CommandTest):
             self.assertEqual(sorted(found.values()), sorted(self.marked(LINES).values()))
             for n, rule in found.items():
                 self.assertIn(JSON_WORDS[rule], lines[n - 1])
-        # What YAML cannot read has no places.
+        # What YAML cannot read has no places: all of it begins where the object does.
         text = json.dumps(objects[0]).replace('"x"', '"\\ud83d\\ude00"')
-        self.assertEqual(set(self.lines(self.json('-', code=1, text='\n' + text))), {1})
+        self.assertEqual(set(self.lines(self.json('-', code=1, text='\n' + text))), {2})
 
     def test_lines_of_aliases_and_long_lists(self):
         env = '\n'.join('        - {name: V%d, value: x}' % i for i in range(500))
@@ -269,9 +267,12 @@ spec:
                 if pattern == 'a/b/**':
                     os.remove(self.path('a/b/up'))
                 self.assertEqual([r['source'] for r in self.json(pattern)], expected)
-        self.assertEqual(self.refuses('review', 'a/*.json'), 'no file matches a/*.json')
-        self.assertEqual(self.refuses('review', 'none/**/*.yaml'), 'no file matches none/**/*.yaml')
-        self.assertIn('a/README.md:2:1: malformed', self.refuses('review', 'a/R*'))
+        for pattern, words in (('a/*.json', 'no file matches a/*.json\n'),
+                               ('none/**/*.yaml', 'no file matches none/**/*.yaml\n'),
+                               ('a/R*', 'a/README.md:2:1: malformed')):
+            said = self.says('review', pattern, 'a/x.yaml', code=2)
+            self.assertIn('unreadable  ' + words, said)
+            self.assertIn('ConfigMap default/c', said)
 
     # ---- input that is not what it seems ----
 
@@ -279,10 +280,24 @@ spec:
         self.write('empty.yaml', '# nothing\n---\n')
         self.write('dir/values.yaml', 'replicas: 1\n')
         self.write('list.yaml', 'apiVersion: v1\nkind: List\nitems: []\n')
-        for arguments in (['empty.yaml'], ['dir'], ['list.yaml'], ['-'], ['-o', 'json', '-']):
-            sentence = self.refuses('review', *arguments, text='')
-            self.assertTrue(sentence.startswith('there is no Kubernetes object in %s; ' % arguments[-1]), sentence)
-        self.assertIn('in dir, ...;', self.refuses('review', 'dir', 'empty.yaml'))
+        for argument in ('empty.yaml', 'dir', 'list.yaml', '-'):
+            words = 'there is no Kubernetes object in %s; ' % argument
+            self.assertIn('unreadable  ' + words, self.says('review', argument, text='', code=2))
+            report = {}
+            for form in ('json', 'junit', 'sarif'):
+                done = self.run_raw('review', '-o', form, argument, text='')
+                self.assertEqual(done.returncode, 2)
+                self.assertTrue(done.stderr.decode().startswith('connhook: ' + words))
+                report[form] = done.stdout
+            ((finding,),) = [r['violations'] for r in json.loads(report['json'])]
+            self.assertEqual(finding['rule'], 'unreadable')
+            (error,) = xml.fromstring(report['junit']).iter('error')
+            (result,) = json.loads(report['sarif'])['runs'][0]['results']
+            for message in (finding['message'], error.get('message'), result['message']['text']):
+                self.assertTrue(message.startswith(words), message)
+            for form in ('yaml', 'patch', 'diff'):
+                self.assertTrue(self.refuses('review', '-o', form, argument, text='').startswith(words))
+        self.assertIn('in dir, ...;', self.says('review', 'dir', 'empty.yaml', code=2))
 
     def test_names_that_are_numbers(self):
         for text, words in [
@@ -290,12 +305,17 @@ spec:
                 ('metadata: {name: a, namespace: yes}\n', 'x.yaml:3: metadata.namespace is a boolean'),
                 ('metadata: {generateName: [a]}\n', 'x.yaml:3: metadata.generateName is an array')]:
             self.write('x.yaml', 'apiVersion: v1\nkind: Pod\n' + text)
-            self.assertTrue(self.refuses('review', 'x.yaml').startswith(words))
+            self.assertIn('unreadable  ' + words, self.says('review', 'x.yaml', code=2))
 
     def test_a_template_of_helm(self):
         self.write('chart/templates/app.yaml', 'apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.meta | toYaml }}\n')
-        self.assertIn('app.yaml:3:', self.refuses('review', 'chart'))
-        self.assertIn('rendered first: helm template CHART | connhook review -', self.refuses('review', 'chart'))
+        self.write('chart/ok.yaml', CONFIGMAP % 'c')
+        said = self.says('review', 'chart')
+        self.assertIn('\n1 passed over: no manifests\n', said)
+        said = self.says('review', 'chart/templates/app.yaml', 'chart/ok.yaml', code=2)
+        self.assertIn('unreadable  chart/templates/app.yaml:3:', said)
+        self.assertIn('rendered first: helm template CHART | connhook review -', said)
+        self.assertIn('ConfigMap default/c', said)
 
     def test_output_of_helm_and_kustomize(self):
         rendered = ('---\n# Source: shop/templates/sa.yaml\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n'
@@ -462,7 +482,9 @@ spec:
         (run,) = json.loads(self.says('review', '-o', 'sarif', '-', text=app('nats')))['runs']
         self.assertEqual(run['results'], [])
         (run,) = json.loads(self.says('review', '-o', 'sarif', '-', text=app('db')))['runs']
-        self.assertEqual(set(run['results'][0]['locations'][0]), {'logicalLocations'})
+        (location,) = run['results'][0]['locations']  # code scanning asks for a place
+        self.assertEqual(location['physicalLocation'],
+                         {'artifactLocation': {'uri': 'stdin'}, 'region': {'startLine': 3}})
 
     # ---- time ----
 

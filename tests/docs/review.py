@@ -104,7 +104,7 @@ class DocsTest(command.CommandTest):
     def test_every_note_is_named(self):
         (run,) = json.loads(self.says('review', '-o', 'sarif', self.write('a.yaml', self.files[0][1])))['runs']
         ids = [rule['id'] for rule in run['tool']['driver']['rules']]
-        notes = ids[ids.index('injection') + 1:]
+        notes = ids[ids.index('unreadable') + 1:]
         section = page('review.md').split('\n## Notes\n')[1].split('\n## ')[0]
         self.assertEqual(re.findall(r'(?m)^\| `([a-z-]+)`', section), notes)
 
