@@ -4,15 +4,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS] = {
-	"true", "false", "yes", "no", "on", "off", "0", "1", "enabled", "disabled",
-	"enable", "disable", "required", "optional", "none", "null", "nil", "empty", "dummy", "placeholder",
-	"public", "example", "sample", "fake", "mock", "changeme", "change-me", "change_me", "replaceme", "replace-me",
-	"replace_me", "todo", "tbd", "redacted", "masked", "unset", "undefined", "unused", "n/a", "na",
-	"not-needed", "notneeded", "not-used", "not-set", "xxx", "default", "auto", "always", "never", "anonymous",
-	"ignore", "ignored", "any", "all", "manual",
-};
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -99,7 +90,8 @@ static bool userinfo_has_password(struct str rest, bool script)
 
 /* Parameters that carry a password, in JDBC's dialects among others. */
 static const char *const parameters[] = {"password", "passwd", "pwd", "passphrase", "sslpassword", "accountkey",
-					 "sharedaccesskey", "sharedaccesssignature", "clientsecret", "client_secret"};
+					 "sharedaccesskey", "sharedaccesssignature", "clientsecret", "client_secret",
+					 "_authtoken", "_auth", "_password", "proxypassword"};
 #define URL_PARAMETERS 5 /* the first of them, which URLs have */
 
 static bool is_parameter(struct str key, size_t count)
@@ -147,21 +139,45 @@ bool credential_in_url(struct str text, bool script)
 	return false;
 }
 
-/* host=db password=secret; Server=db;Password=secret; */
+static struct str behind_blanks(struct str text)
+{
+	while (text.n > 0 && text.p[0] == ' ')
+		text = str_from(text, 1);
+	return text;
+}
+
+/* What stands in front of a pair. */
+#define PAIR_STARTS "; \t\n,?&\"':{[("
+
+/* secret; "secret"; 'secret'; and with quotes that are escaped in turn */
+static struct str pair_value(struct str text)
+{
+	size_t skip = text.n > 1 && text.p[0] == '\\' && (text.p[1] == '"' || text.p[1] == '\'') ? 1 : 0;
+	if (text.n > skip && (text.p[skip] == '"' || text.p[skip] == '\''))
+		return until(str_from(text, skip + 1), text.p[skip] == '"' ? "\"\\\r\n" : "'\\\r\n");
+	return until(text, "; \t\r\n,&\"'");
+}
+
+/* host=db password=secret; Server=db;Password=secret; PlainLoginModule required password="secret"; */
 static bool pair_has_password(struct str text, bool script)
 {
 	size_t start = 0;
+	struct str spaced = {NULL, 0}; /* the key before blanks */
 	for (size_t i = 0; i < text.n; i++) {
 		char c = text.p[i];
-		if (str_find(STR("; \t\n,?&\"'"), c) < sizeof "; \t\n,?&\"'" - 1) {
+		struct str key = {text.p + start, i - start};
+		if (str_find(STR(PAIR_STARTS), c) < sizeof PAIR_STARTS - 1) {
+			spaced = key.n > 0 || c != ' ' ? key : spaced;
 			start = i + 1;
 			continue;
 		}
-		if (c != '=' || !is_parameter((struct str){text.p + start, i - start}, COUNT(parameters)))
+		if (c != '=' || !is_parameter(key.n > 0 ? key : spaced, COUNT(parameters)))
 			continue;
-		struct str value = until(str_from(text, i + 1), "; \t\r\n,&\"'");
+		struct str rest = str_from(text, i + 1);
+		struct str value = pair_value(key.n > 0 ? rest : behind_blanks(rest));
 		if (is_password(value, script) && !credential_is_harmless(STR("PASSWORD"), value))
 			return true;
+		i = (size_t)(value.p - text.p) + value.n - 1; /* each byte belongs to one value */
 	}
 	return false;
 }
@@ -221,6 +237,7 @@ static const struct {
 	{STR_INIT("pscale_tkn_"), 16, "a PlanetScale token"},
 	{STR_INIT("sk-svcacct-"), 16, "an OpenAI key"},
 	{STR_INIT("pscale_pw_"), 16, "a PlanetScale password"},
+	{STR_INIT("GR1348941"), 16, "a GitLab token"},
 	{STR_INIT("sb_secret_"), 10, "a Supabase key"},
 	{STR_INIT("dckr_oat_"), 16, "a Docker token"},
 	{STR_INIT("dckr_pat_"), 16, "a Docker token"},
@@ -271,6 +288,9 @@ static const struct {
 	{STR_INIT("lsv2_"), 20, "a LangSmith key"},
 	{STR_INIT("napi_"), 20, "a Neon key"},
 	{STR_INIT("pplx-"), 20, "a Perplexity key"},
+	{STR_INIT("sqa_"), 30, "a SonarQube token"},
+	{STR_INIT("sqp_"), 30, "a SonarQube token"},
+	{STR_INIT("squ_"), 30, "a SonarQube token"},
 	{STR_INIT("tvly-"), 16, "a Tavily key"},
 	{STR_INIT("xapp-"), 10, "a Slack token"},
 	{STR_INIT("xoxa-"), 10, "a Slack token"},
@@ -355,13 +375,6 @@ static const char *token_in(struct str text)
 	return NULL;
 }
 
-static struct str behind_blanks(struct str text)
-{
-	while (text.n > 0 && text.p[0] == ' ')
-		text = str_from(text, 1);
-	return text;
-}
-
 /* Authorization (RFC 9110, 11.6.2): "Basic dXNlcjpwYXNz", "Bearer abc123". */
 static const char *header_in(struct str text, bool script)
 {
@@ -388,12 +401,114 @@ static const char *header_in(struct str text, bool script)
 /* Addresses that let everybody who has them write: behind the start, at least that many bytes more. */
 static bool has_webhook(struct str text)
 {
-	static const struct str starts[] = {STR_INIT("hooks.slack.com/services/T"), STR_INIT("discord.com/api/webhooks/"),
-					    STR_INIT("webhook.office.com/webhookb2/")};
-	for (size_t i = 0; i < text.n; i++)
+	static const struct str starts[] = {
+		STR_INIT("hooks.slack.com/services/T"), STR_INIT("hooks.slack.com/workflows/T"),
+		STR_INIT("hooks.slack.com/triggers/"),  STR_INIT("discord.com/api/webhooks/"),
+		STR_INIT("discordapp.com/api/webhooks/"), STR_INIT("webhook.office.com/webhookb2/")};
+	for (size_t i = 0; i < text.n; i++) {
 		for (size_t k = 0; k < COUNT(starts); k++)
 			if (str_starts(str_from(text, i), starts[k]) && text.n - i > starts[k].n + 15)
 				return true;
+		if (!str_starts(str_from(text, i), STR("/hooks/"))) /* Mattermost, with the 26 letters and digits of its ids */
+			continue;
+		struct str id = until(str_from(text, i + sizeof "/hooks/" - 1), "/?# \t\r\n\"'");
+		size_t n = 0;
+		while (n < id.n && (is_digit(id.p[n]) || (id.p[n] >= 'a' && id.p[n] <= 'z')))
+			n++;
+		if (n == 26 && id.n == 26)
+			return true;
+	}
+	return false;
+}
+
+/* A token in the query of a URL; a placeholder of a template is none. */
+static bool parameter_has_token(struct str text, bool script)
+{
+	static const char *const keys[] = {"token", "access_token", "auth_token", "api_key", "apikey", "sig"};
+	bool url = false;
+	for (size_t i = 0; i < text.n; i++) {
+		url = url || str_starts(str_from(text, i), STR("://"));
+		if (!url || (text.p[i] != '?' && text.p[i] != '&'))
+			continue;
+		struct str pair = until(str_from(text, i + 1), "?&;# \t\r\n\"'");
+		size_t equals = str_find(pair, '=');
+		struct str value = str_from(pair, equals + 1);
+		for (size_t k = 0; k < COUNT(keys); k++)
+			if (is_word((struct str){pair.p, equals}, keys[k]) && value.n >= 8 && value.p[0] != '{' &&
+			    value.p[0] != ':' && value.p[0] != '%' && is_password(value, script) &&
+			    !credential_is_harmless(STR("TOKEN"), value))
+				return true;
+	}
+	return false;
+}
+
+/* shop:$apr1$..., shop:$2y$05$..., shop:{SHA}...: lines of htpasswd and shadow, perhaps with each $ doubled. */
+static bool has_password_hash(struct str text)
+{
+	static const char *const kinds[] = {"$apr1$", "$2a$", "$2b$",  "$2y$",  "$1$",      "$5$",    "$6$",    "$y$",
+					    "$argon2", "{sha}", "{ssha}", "$$apr1$$", "$$2a$$", "$$2y$$", "$$6$$"};
+	for (size_t i = 1; i < text.n; i++)
+		for (size_t k = 0; (text.p[i] == ':' || text.p[i] == '"') && k < COUNT(kinds); k++)
+			if (begins(str_from(text, i + 1), kinds[k]) && text.n - i > 20)
+				return true;
+	return false;
+}
+
+/* -u user:password, --user user:password of curl and its like, by a URL; -u 1000:1000 is somebody's number. */
+static bool has_user_option(struct str text, bool script)
+{
+	bool http = false;
+	for (size_t i = 0; i < text.n && !http; i++)
+		http = begins(str_from(text, i), "curl ") || begins(str_from(text, i), "http://") ||
+		       begins(str_from(text, i), "https://");
+	for (size_t i = 0; http && i < text.n; i++) {
+		struct str rest = str_from(text, i);
+		bool small = str_starts(rest, STR("-u ")), large = str_starts(rest, STR("--user "));
+		if ((!small && !large) || (i > 0 && text.p[i - 1] != ' '))
+			continue;
+		struct str pair = pair_value(str_from(rest, small ? 3 : 7));
+		size_t colon = str_find(pair, ':');
+		if (colon > 0 && colon < pair.n && is_password(str_from(pair, colon + 1), script) &&
+		    !credential_is_harmless(STR("TOKEN"), str_from(pair, colon + 1)))
+			return true;
+	}
+	return false;
+}
+
+/* 123456789:AA and 33 bytes: the token of a Telegram bot. */
+static bool has_bot_token(struct str text)
+{
+	size_t digits = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == ':' && digits >= 8 && digits <= 10 && str_starts(str_from(text, i + 1), STR("AA"))) {
+			size_t n = 0;
+			struct str token = str_from(text, i + 1);
+			while (n < token.n && is_token_byte(token.p[n]))
+				n++;
+			if (n >= 33 && n <= 40)
+				return true;
+		}
+		digits = is_digit(text.p[i]) ? digits + 1 : 0;
+	}
+	return false;
+}
+
+/* "auths": {"ghcr.io": {"auth": "dXNlcjpwYXNz"}}: what docker login writes. */
+static bool has_registry_login(struct str text)
+{
+	bool auths = false;
+	for (size_t i = 0; i < text.n; i++) {
+		struct str rest = str_from(text, i);
+		auths = auths || str_starts(rest, STR("\"auths\""));
+		if (!auths || !str_starts(rest, STR("\"auth\"")))
+			continue;
+		rest = behind_blanks(str_from(rest, sizeof "\"auth\"" - 1));
+		if (rest.n == 0 || rest.p[0] != ':')
+			continue;
+		struct str value = pair_value(behind_blanks(str_from(rest, 1)));
+		if (value.n > 0 && !credential_is_harmless(STR("TOKEN"), value))
+			return true;
+	}
 	return false;
 }
 
@@ -404,105 +519,19 @@ const char *credential_in(struct str text, bool script)
 	if (has_private_key(text))
 		return "a private key";
 	const char *what = token_in(text);
+	if (what == NULL && has_bot_token(text))
+		what = "a Telegram token";
+	if (what == NULL && has_registry_login(text))
+		what = "a login to a registry";
+	if (what == NULL && has_password_hash(text))
+		what = "the hash of a password";
+	if (what == NULL && has_user_option(text, script))
+		what = "a user with a password";
+	if (what == NULL && parameter_has_token(text, script))
+		what = "a URL with a token";
 	if (what == NULL)
 		what = header_in(text, script);
 	if (what == NULL && (pair_has_password(text, script) || driver_has_password(text, script)))
 		what = "a connection string with a password";
 	return what;
-}
-
-/* ---- values that are none ---- */
-
-/* References to stores, as the tools write them that replace them. */
-static const char *const references[] = {
-	"vault:", "ref+", "op://", "secret://", "secrets://", "secretref:", "secretsmanager:", "awssm", "aws-sm",
-	"ssm:", "ssm/", "arn:", "gcpsm", "gcp-sm", "gcpsecret", "sm://", "akv", "azurekv", "keyvault",
-	"@microsoft.keyvault", "aws-ssm",
-	"bws:", "doppler:", "infisical:", "conjur:", "keyring:", "env:", "file:", "k8s:", "kubernetes:", "secret:",
-	"sops:",
-	"{{", "${{", "!vault", "enc[", "enc:", "ejson:", "berglas:", "projects/", "passwordstore:", "pass:", "exec:",
-	"cmd:",
-	"avp.", "valuefrom:", "sealed:", "kms:", "{cipher}", "vault://", "age:",
-};
-
-/* Keys that are published on purpose. */
-static const char *const published[] = {"pk_", "pk-", "phc_", "pub", "ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-",
-					"-----begin public key", "-----begin certificate", "-----begin rsa public"};
-
-/* Beginnings of what a reader shall put something else in the place of. */
-static const char *const placeholders[] = {"<", "your-", "your_", "change", "replace", "xxxx", "****", "todo", "insert",
-					   "put-", "not-a-real", "dummy-", "fake-", "placeholder", "example-", "redacted",
-					   "[", "...", "__"};
-
-static bool begins_with_any(struct str text, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (begins(text, words[i]))
-			return true;
-	return false;
-}
-
-/* /etc/key, ./key, ../key, ~/key */
-static bool is_path(struct str text)
-{
-	return text.p[0] == '/' || str_starts(text, STR("./")) || str_starts(text, STR("../")) ||
-	       str_starts(text, STR("~/"));
-}
-
-/* 3600, 0.5, 15m, 1h30m, 30s: but a password may be a number. */
-static bool is_amount(struct str text, bool number_alone)
-{
-	size_t digits = 0, letters = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (is_digit(text.p[i]) || (text.p[i] == '.' && i > 0))
-			digits++;
-		else if (str_find(STR("smhdwMu"), text.p[i]) < 7 && i > 0)
-			letters++;
-		else
-			return false;
-	}
-	return digits > 0 && digits <= 9 && (letters == 0 ? number_alone : letters <= 3);
-}
-
-static bool contains(struct str text, const char *word)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if (str_starts(str_from(text, i), str_of(word)))
-			return true;
-	return false;
-}
-
-/* Does the name speak of a Secret, and not of a secret? IMAGE_PULL_SECRET; CLUSTER_SECRET=shop-secret. */
-static bool is_name_of_a_secret(struct str name, struct str value)
-{
-	static const char *const secrets[] = {"PULL_SECRET", "PULLSECRET", "EXISTING_SECRET", "EXISTINGSECRET",
-					      "TLS_SECRET", "K8S_SECRET", "KUBERNETES_SECRET", "CLUSTER_SECRET", "CERT_SECRET",
-					      "CREDENTIALS_SECRET", "CA_SECRET", "TARGET_SECRET", "SOURCE_SECRET",
-					      "REGISTRY_SECRET", "STORAGE_SECRET", "CONFIG_SECRET", "DB_SECRET"};
-	bool dash = false, speaks = false;
-	for (size_t i = 0; i < value.n; i++) {
-		char c = value.p[i];
-		if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-' && c != '.' && c != '/')
-			return false;
-		dash = dash || c == '-';
-	}
-	for (size_t i = 0; i < COUNT(secrets) && !speaks; i++)
-		speaks = str_ends(name, str_of(secrets[i]));
-	return dash && speaks && (contains(name, "PULL") || contains(name, "EXISTING") || contains(value, "secret") ||
-				  contains(value, "cred") || contains(value, "-tls") || contains(value, "-cert"));
-}
-
-bool credential_is_harmless(struct str name, struct str value)
-{
-	bool password = contains(name, "PASS") || contains(name, "PW");
-	if (value.n == 0 || !credential_is_literal(value))
-		return true;
-	for (size_t i = 0; i < CREDENTIAL_HARMLESS_WORDS; i++)
-		if (is_word(value, credential_harmless_words[i]))
-			return true;
-	return is_path(value) || is_amount(value, !password) || is_name_of_a_secret(name, value) ||
-	       begins_with_any(value, references, COUNT(references)) ||
-	       (!password && begins_with_any(value, published, COUNT(published))) ||
-	       begins_with_any(value, placeholders, COUNT(placeholders)) ||
-	       (value.p[value.n - 1] == '>' && str_find(value, '<') < value.n);
 }

@@ -34,14 +34,15 @@ static struct str literal(const struct native *n, const char *text)
 
 /*
  * Values that may be no credential: connhook looks closer (credential_is_harmless), CEL lets them pass. Everything with
- * a colon, a slash, a bracket, a dash or an underscore, numbers, and the words that are no credential.
+ * a colon, a slash, a bracket, a dash or an underscore, numbers, and the words that are no credential. So do names of
+ * cookies.
  */
 static struct str doubtful_values(const struct native *n)
 {
 	struct buf pattern;
 	buf_init(&pattern, LIMIT_RESPONSE);
-	buf_addz(&pattern, "(?is)^([^ ]*[-:/<>{}_*.+!@ \\[\\]].*|[0-9].*|pub.*|change.*|replace.*|todo.*|insert.*|xxxx.*"
-			   "|redacted.*|placeholder.*|awssm.*|gcpsm.*|gcpsecret.*|akv.*|azurekv.*|keyvault.*");
+	buf_addz(&pattern, "(?is)^([^ ]*[-:/<>{}_*.+!@#$% \\[\\]].*|[0-9].*|pub.*|change.*|replace.*|todo.*|insert.*|xxxx.*"
+			   "|redacted.*|placeholder.*|your.*|setme|fillme|updateme|masked|.*xxxxx.*|.*regcred|awssm.*|gcpsm.*|gcpsecret.*|akv.*|azurekv.*|keyvault.*");
 	for (size_t i = 0; i < CREDENTIAL_HARMLESS_WORDS; i++)
 		buf_fmt(&pattern, "|%s", credential_harmless_words[i]);
 	buf_addz(&pattern, ")$");
@@ -75,7 +76,7 @@ static void write_credential_variables(const struct native *n)
 			STR_ARG(userinfo), STR_ARG(parameter));
 	native_variable(n, "named",
 			"variables.changed.map(l, l.filter(e, [e.name.upperAscii().replace(\"-\", \"_\").replace(\".\", \"_\")]"
-			".exists(u, u.matches(%.*s) && !u.matches(%.*s)) && !e.value.matches(%.*s) && "
+			".exists(u, u.matches(%.*s) && !u.matches(%.*s) && !u.endsWith(\"_COOKIE\")) && !e.value.matches(%.*s) && "
 			"!e.value.matches(%.*s)))"
 			".filter(l, size(l) > 0)",
 			STR_ARG(names), STR_ARG(allowed), STR_ARG(references), STR_ARG(doubtful));

@@ -29,6 +29,8 @@ static const struct str names[] = {
 	STR_INIT("*VAULT_KEY"), STR_INIT("*SAS_KEY"), STR_INIT("*INTEGRATION_KEY"), STR_INIT("*DEPLOY_KEY"),
 	STR_INIT("*SSH_KEY"), STR_INIT("*_SALT"), STR_INIT("*PEPPER"), STR_INIT("*BASIC_AUTH"), STR_INIT("*HTPASSWD"),
 	STR_INIT("*USERPWD"), STR_INIT("*_PAT"), STR_INIT("*_PAT_TOKEN"),
+	STR_INIT("*_COOKIE"), STR_INIT("*ROOT_TOKEN_ID"), STR_INIT("*APPLICATION_KEY"), STR_INIT("*CLI_AUTH"),
+	STR_INIT("NEO4J_AUTH"),
 };
 
 /*
@@ -59,10 +61,11 @@ static struct str plain_name(struct arena *arena, struct str name)
 
 enum fault { FAULT_NONE, FAULT_NAME, FAULT_URL, FAULT_VALUE };
 
-/* What is wrong, and in what words: "a GitHub token". */
+/* What is wrong, and in what words: "a GitHub token"; or by which name, where that stands within the value. */
 struct verdict {
 	enum fault fault;
 	const char *what;
+	struct str within;
 };
 
 /* Is the value a credential because of its name? */
@@ -74,16 +77,105 @@ static bool is_named(const struct rule_context *context, struct str name, struct
 	       !credential_is_harmless(plain, value);
 }
 
+/* ---- names within texts ---- */
+
+#define ARGUMENT_NAME_MAX 64 /* longer ones are no names of credentials */
+
+/* --password, and -Dpassword as Java has its properties: without what marks them. */
+static struct str without_dashes(struct str name)
+{
+	bool property = str_starts(name, STR("-D"));
+	while (name.n > 0 && name.p[0] == '-')
+		name = str_from(name, 1);
+	return property ? str_from(name, 1) : name;
+}
+
+/* --password=hunter2, PGPASSWORD=hunter2: the name that comes by a credential in a word; absent when there is none. */
+static struct str named_in_word(const struct rule_context *context, struct str word)
+{
+	size_t equals = str_find(word, '=');
+	struct str name = without_dashes((struct str){word.p, equals}), value = str_from(word, equals + 1);
+	if (equals == word.n || name.n == 0 || name.n > ARGUMENT_NAME_MAX || value.n == 0 || value.p[0] == '$' ||
+	    value.p[0] == '`' || !is_named(context, name, value))
+		return (struct str){NULL, 0};
+	return name;
+}
+
+/*
+ * The same of a whole text, whose words are parted as shells part them; quotes around values do not count. `options`:
+ * only of words that begin with a dash.
+ */
+static struct str named_in_text(const struct rule_context *context, struct str text, bool options)
+{
+	for (size_t start = 0, i = 0; i <= text.n; i++) {
+		if (i < text.n && str_find(STR(" \t\r\n;&|()'\""), text.p[i]) == sizeof " \t\r\n;&|()'\"" - 1)
+			continue;
+		bool value_is_quoted = i > start && i < text.n && text.p[i - 1] == '=' && text.p[i] != ' ';
+		if (value_is_quoted) {
+			struct str rest = str_from(text, i + 1);
+			size_t close = str_find(rest, text.p[i]);
+			struct str name = {text.p + start, i - 1 - start}, value = {rest.p, close};
+			bool counts = (!options || name.p[0] == '-') && close < rest.n && value.n > 0 && value.p[0] != '$';
+			name = without_dashes(name);
+			if (counts && name.n <= ARGUMENT_NAME_MAX && name.n > 0 && is_named(context, name, value))
+				return name;
+			i += close < rest.n ? close + 1 : 0;
+		} else if (!options || (start < i && text.p[start] == '-')) {
+			struct str name = named_in_word(context, (struct str){text.p + start, i - start});
+			if (name.p != NULL)
+				return name;
+		}
+		start = i + 1;
+	}
+	return (struct str){NULL, 0};
+}
+
+/* The bytes of a JSON string up to its quote; `text` begins behind the first one. */
+static struct str json_text(struct str text)
+{
+	size_t n = 0;
+	while (n < text.n && text.p[n] != '"')
+		n += text.p[n] == '\\' && n + 1 < text.n ? 2 : 1;
+	return (struct str){text.p, n < text.n ? n : text.n};
+}
+
+/* {"db": {"password": "hunter2"}}: the name of a member that is a credential; absent when there is none. */
+static struct str named_in_json(const struct rule_context *context, struct str text)
+{
+	if (text.n == 0 || (text.p[0] != '{' && text.p[0] != '['))
+		return (struct str){NULL, 0};
+	for (size_t open = str_find(text, '"'); open < text.n; open = str_find(text, '"')) {
+		struct str name = json_text(str_from(text, open + 1));
+		text = str_trim(str_from(text, open + name.n + 2));
+		if (text.n == 0 || text.p[0] != ':')
+			continue;
+		text = str_trim(str_from(text, 1));
+		if (text.n == 0 || text.p[0] != '"')
+			continue;
+		struct str value = json_text(str_from(text, 1));
+		if (name.n > 0 && name.n <= ARGUMENT_NAME_MAX && is_named(context, name, value))
+			return name;
+		text = str_from(text, value.n + 2);
+	}
+	return (struct str){NULL, 0};
+}
+
 static struct verdict judge(const struct rule_context *context, struct str name, struct str value)
 {
+	struct verdict verdict = {FAULT_NONE, NULL, {NULL, 0}};
 	if (value.n == 0)
-		return (struct verdict){FAULT_NONE, NULL};
-	if (credential_in_url(value, false))
-		return (struct verdict){FAULT_URL, NULL};
-	const char *what = credential_in(value, false);
-	if (what != NULL)
-		return (struct verdict){FAULT_VALUE, what};
-	return (struct verdict){is_named(context, name, value) ? FAULT_NAME : FAULT_NONE, NULL};
+		return verdict;
+	if (credential_in_url(value, false)) {
+		verdict.fault = FAULT_URL;
+	} else if ((verdict.what = credential_in(value, false)) != NULL) {
+		verdict.fault = FAULT_VALUE;
+	} else if (is_named(context, name, value)) {
+		verdict.fault = FAULT_NAME;
+	} else if ((verdict.within = named_in_text(context, value, true)).p != NULL ||
+		   (verdict.within = named_in_json(context, value)).p != NULL) {
+		verdict.fault = FAULT_NAME;
+	}
+	return verdict;
 }
 
 /* A reference as shells write it is none. */
@@ -98,6 +190,9 @@ static void report(const struct rule_context *context, struct verdict verdict, s
 		   struct str name, struct str value, struct violations *found)
 {
 	struct str shown = str_utf8_cut(name, LIMIT_QUOTE), prefix = context->config->annotation_prefix;
+	if (verdict.within.p != NULL)
+		shown = arena_fmt(context->arena, "%.*s in %.*s", STR_ARG(str_utf8_cut(verdict.within, LIMIT_QUOTE)),
+				  STR_ARG(shown));
 	if (verdict.fault == FAULT_URL)
 		violation_add(found, field, identity,
 			      "found a URL with a password in %.*s; expected no password in a manifest%s; keep the URL in a "
@@ -119,48 +214,6 @@ static void report(const struct rule_context *context, struct verdict verdict, s
 
 /* ---- command and args ---- */
 
-#define ARGUMENT_NAME_MAX 64 /* longer ones are no names of credentials */
-
-/* --password=hunter2, PGPASSWORD=hunter2: the name that comes by a credential in a word; absent when there is none. */
-static struct str named_in_word(const struct rule_context *context, struct str word)
-{
-	size_t equals = str_find(word, '=');
-	struct str name = {word.p, equals}, value = str_from(word, equals + 1);
-	while (name.n > 0 && name.p[0] == '-')
-		name = str_from(name, 1);
-	if (equals == word.n || name.n == 0 || name.n > ARGUMENT_NAME_MAX || value.n == 0 || value.p[0] == '$' ||
-	    value.p[0] == '`' || !is_named(context, name, value))
-		return (struct str){NULL, 0};
-	return name;
-}
-
-/* The same of a whole text, whose words are parted as shells part them; quotes around values do not count. */
-static struct str named_in_text(const struct rule_context *context, struct str text)
-{
-	for (size_t start = 0, i = 0; i <= text.n; i++) {
-		if (i < text.n && str_find(STR(" \t\r\n;&|()'\""), text.p[i]) == sizeof " \t\r\n;&|()'\"" - 1)
-			continue;
-		bool value_is_quoted = i > start && i < text.n && text.p[i - 1] == '=' && text.p[i] != ' ';
-		if (value_is_quoted) {
-			struct str rest = str_from(text, i + 1);
-			size_t close = str_find(rest, text.p[i]);
-			struct str name = {text.p + start, i - 1 - start}, value = {rest.p, close};
-			while (name.n > 0 && name.p[0] == '-')
-				name = str_from(name, 1);
-			if (close < rest.n && value.n > 0 && value.p[0] != '$' && name.n <= ARGUMENT_NAME_MAX && name.n > 0 &&
-			    is_named(context, name, value))
-				return name;
-			i += close < rest.n ? close + 1 : 0;
-		} else {
-			struct str name = named_in_word(context, (struct str){text.p + start, i - start});
-			if (name.p != NULL)
-				return name;
-		}
-		start = i + 1;
-	}
-	return (struct str){NULL, 0};
-}
-
 /* --password, behind which the value is the next argument. */
 static bool names_next(const struct rule_context *context, struct str word, struct str next)
 {
@@ -176,12 +229,12 @@ static void check_words(const struct rule_context *context, const struct json *c
 	size_t at = 0;
 	for (const struct json *e = json_first(json_getz(container, key)); e != NULL; e = json_next(e), at++) {
 		struct str text = json_string(e), name = STR(""), next = json_string(json_next(e));
-		struct verdict verdict = {FAULT_NONE, credential_in(text, true)};
+		struct verdict verdict = {FAULT_NONE, credential_in(text, true), {NULL, 0}};
 		if (credential_in_url(text, true))
 			verdict.fault = FAULT_URL;
 		else if (verdict.what != NULL)
 			verdict.fault = FAULT_VALUE;
-		else if ((name = named_in_text(context, text)).p != NULL ||
+		else if ((name = named_in_text(context, text, false)).p != NULL ||
 			 (names_next(context, text, next) && (name = str_from(text, 2)).p != NULL))
 			verdict.fault = FAULT_NAME;
 		if (verdict.fault == FAULT_NONE)
