@@ -14,6 +14,7 @@ enum field_rule {
 	FIELD_EXACT, /* it is connhook's alone */
 	FIELD_VALUE, /* somebody else's change stays until connhook wants another value than before */
 	FIELD_LIST,  /* the same for each of its entries, which `key` tells apart; entries of others stay */
+	FIELD_SIZE,  /* as FIELD_VALUE; what others give the Pod changes what is wanted, so it is no reason to deny */
 	FIELD_IMAGE, /* as FIELD_VALUE; the record has it in words */
 	FIELD_MODEL, /* somebody else's change, and the API server's default, stay until the model's value changes */
 };
@@ -30,7 +31,7 @@ static const struct field {
 	{"envFrom", FIELD_LIST, NULL},
 	{"image", FIELD_IMAGE, NULL},
 	{"imagePullPolicy", FIELD_MODEL, NULL},
-	{"resources", FIELD_VALUE, NULL},
+	{"resources", FIELD_SIZE, NULL},
 	{"securityContext", FIELD_VALUE, NULL},
 	{"volumeMounts", FIELD_LIST, "mountPath"},
 	{"workingDir", FIELD_VALUE, NULL},
@@ -122,6 +123,12 @@ static const struct json *wanted(struct scene *s, const struct json *model, cons
 	return plan_parse(s, &text);
 }
 
+/* Does the record hold a hash of the field? */
+static bool is_hashed(const struct field *field)
+{
+	return field->rule == FIELD_VALUE || field->rule == FIELD_SIZE || field->rule == FIELD_LIST;
+}
+
 /* Its part of the record: name, model, image, command, and a hash of each field as it is wanted. */
 static struct str record_of(struct scene *s, const struct json *want, struct str model)
 {
@@ -137,7 +144,7 @@ static struct str record_of(struct scene *s, const struct json *want, struct str
 	jw_object(&w);
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const struct json *v = json_getz(want, fields[i].name);
-		if ((fields[i].rule != FIELD_VALUE && fields[i].rule != FIELD_LIST) || json_is_empty(v))
+		if (!is_hashed(&fields[i]) || json_is_empty(v))
 			continue;
 		jw_key(&w, fields[i].name);
 		buf_fmt(&text, "\"x%016llx\"", entry_hash(v));
@@ -297,6 +304,10 @@ static const struct json *resolve(struct scene *s, const struct field *field, co
 	case FIELD_IMAGE:
 		as_before = str_eq(s->record.migration.image, json_string(want));
 		break;
+	case FIELD_SIZE:
+		*lacks = false;
+		as_before = record_wished(&s->record, field->name, want);
+		break;
 	case FIELD_VALUE:
 		as_before = record_wished(&s->record, field->name, want);
 		break;
@@ -431,7 +442,9 @@ static void give_back(struct scene *s, const struct json *theirs, size_t at)
 	for (size_t i = 0; i < FIELD_COUNT && mine != NULL; i++) {
 		const struct json *v = json_getz(theirs, fields[i].name), *ours = json_getz(mine, fields[i].name);
 		struct str at_field = json_pointer_join(s->arena, pointer, str_of(fields[i].name));
-		if (json_is_empty(v))
+		/* What another webhook made of the field is not connhook's to take away. */
+		if (json_is_empty(v) || fields[i].rule == FIELD_MODEL ||
+		    (is_hashed(&fields[i]) && !record_wished(&s->record, fields[i].name, ours)))
 			continue;
 		if (!declared_init_field(&s->declared, name, fields[i].name) && entry_same(v, ours))
 			patch_remove(s->patch, at_field);
