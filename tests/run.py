@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = '/usr/bin/python3'
 SECONDS = 900  # for one suite; a sanitizer makes it several times slower
 WORKERS = 2
+SEQUENCES = '600'     # generated lives of a workload; `make sequences` lives 10,000
 TORTURE_STEP = '211'  # a sample of allocations; `make torture` tries them all
 
 CHECK_LINE = re.compile(r'^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)', re.M)
@@ -37,6 +38,7 @@ def suites(build):
         beside += [('%s/%s' % (kind, os.path.basename(p)[:-3]), [PYTHON, p, build + '/connhook'])
                    for p in sorted(glob.glob('%s/%s/*.py' % (HERE, kind)))]
     alone = [('properties', [PYTHON, HERE + '/properties.py', '--build', build]),
+             ('sequences', [PYTHON, HERE + '/sequences.py', '--build', build, '--count', SEQUENCES]),
              ('torture', [PYTHON, HERE + '/torture.py', '--build', build, '--step', TORTURE_STEP])]
     return beside, alone
 

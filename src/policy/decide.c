@@ -547,12 +547,13 @@ void decide(const struct config *config, enum phase phase, struct str body, stru
 			answer_over(&c);
 	}
 	c.arena->budget = NULL;
-	if (rc == ERR_NOMEM && out->budget.over != BUDGET_KEPT)
+	bool over = rc == ERR_NOMEM && out->budget.over != BUDGET_KEPT;
+	if (over)
 		answer_failure(out, 503, "ServiceUnavailable", limit_message(&c));
-	else if (rc == ERR_NOMEM || c.arena->failed || out->body.error != 0)
-		answer_failure(out, 500, "InternalError", STR("out of memory"));
-	else if (rc != 0)
+	else if (rc != 0 && rc != ERR_NOMEM)
 		answer_failure(out, 400, "BadRequest", error_str(&err));
+	if ((rc == ERR_NOMEM && !over) || c.arena->failed || out->body.error != 0)
+		answer_failure(out, 500, "InternalError", STR("out of memory"));
 }
 
 void decision_free(struct decision *d)

@@ -95,21 +95,21 @@ START_TEST(images)
 	char name[128];
 	for (size_t i = 0; i < table->word_count; i++) {
 		ck_assert_msg(database_products.valid(table->words[i].product), "%.*s", STR_ARG(table->words[i].product));
-		snprintf(name, sizeof name, "acme/%.*s", STR_ARG(table->words[i].text));
+		(void)snprintf(name, sizeof name, "acme/%.*s", STR_ARG(table->words[i].text));
 		ck_assert_msg(is_server(name), "%s", name);
 	}
 	for (size_t i = 0; i < table->tools.count; i++) {
 		ck_assert(!is_word(table->tools.items[i]));
-		snprintf(name, sizeof name, "acme/postgres-%.*s", STR_ARG(table->tools.items[i]));
+		(void)snprintf(name, sizeof name, "acme/postgres-%.*s", STR_ARG(table->tools.items[i]));
 		ck_assert_msg(!is_server(name), "%s", name);
 	}
 	for (size_t i = 0; i < table->neutral.count; i++) {
 		ck_assert(!is_word(table->neutral.items[i]));
-		snprintf(name, sizeof name, "acme/postgres-%.*s", STR_ARG(table->neutral.items[i]));
+		(void)snprintf(name, sizeof name, "acme/postgres-%.*s", STR_ARG(table->neutral.items[i]));
 		ck_assert_msg(is_server(name), "%s", name);
 	}
 	for (size_t i = 0; i < table->numbered.count; i++) {
-		snprintf(name, sizeof name, "acme/postgres-%.*s9", STR_ARG(table->numbered.items[i]));
+		(void)snprintf(name, sizeof name, "acme/postgres-%.*s9", STR_ARG(table->numbered.items[i]));
 		ck_assert_msg(is_server(name), "%s", name);
 	}
 	ck_assert(!is_server("acme/postgres-shop") && !is_server("acme/aaa") && !is_server("acme/zzz"));
@@ -122,8 +122,8 @@ static bool is_client(struct str program)
 	struct arena arena = {0};
 	struct json *container = NULL;
 	struct names none = {NULL, 0};
-	struct error err = {""};
-	snprintf(text, sizeof text, "{\"command\":[\"%.*s\"]}", STR_ARG(program));
+	struct error err = {.text = ""};
+	(void)snprintf(text, sizeof text, "{\"command\":[\"%.*s\"]}", STR_ARG(program));
 	ck_assert_msg(json_parse(str_of(text), &container, &err) == 0, "%s", err.text);
 	bool client = database_runs_client(&arena, &none, container);
 	json_free(container);

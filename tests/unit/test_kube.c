@@ -157,7 +157,7 @@ START_TEST(no_image_references)
 		("app:" A64 A64 "a"),
 		"app@", "app@sha256", "app@sha256:", "app@sha256:abc", ("app@:" HEX32), ("app@sha256:" HEX32 "g"),
 		("app@sha256:" HEX32), ("app@sha256:" HEX64 "a"), ("app@algo+x.y-z_0:" HEX32), ("app@md5:" HEX32),
-		("app@sha256:" HEX32 "ABCDEFABCDEFABCDEFABCDEFABCDEFAB"), HEX64, "Harbor_1/postgres", "a/B", "A/B",
+		("app@sha256:" HEX32 "ABCDEFABCDEFABCDEFABCDEFABCDEFAB"), (HEX64), "Harbor_1/postgres", "a/B", "A/B",
 		"[fe80::1%eth0]/app", "[x]/app",
 		("app@" SHA "@" SHA),
 		"/app", "app/", "a//b", "-app", "app-", "a___b", "a._b", "a..b", "a.-b", "_a", "ghcr.io/", "ghcr.io:",

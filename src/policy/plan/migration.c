@@ -405,6 +405,16 @@ static void take_away(struct scene *s, size_t at)
 	patch_remove(s->patch, alone ? list : json_pointer_index(s->arena, list, at));
 }
 
+/* A merge has put both `value` and `valueFrom` into a variable that the owner declares with one: the other one goes. */
+static void give_back_variable(struct scene *s, struct str pointer, const struct json *entry,
+			       const struct json *declared)
+{
+	if (declared == NULL || json_is_empty(json_getz(entry, "value")) || json_is_empty(json_getz(entry, "valueFrom")))
+		return;
+	const char *mine = json_is_empty(json_getz(declared, "value")) ? "value" : "valueFrom";
+	patch_remove(s->patch, json_pointer_join(s->arena, pointer, str_of(mine)));
+}
+
 /* The entries of the list that stood in connhook's container as well, and that are not among those declared. */
 static void give_back_list(struct scene *s, const struct field *field, struct str pointer, const struct json *have,
 			   const struct json *ours)
@@ -414,10 +424,13 @@ static void give_back_list(struct scene *s, const struct field *field, struct st
 	struct keyed *o = index_list(s->arena, field, ours, &our_count);
 	struct keyed *d = index_list(s->arena, field, json_getz(applied, field->name), &declared_count);
 	for (const struct json *e = json_first(have); e != NULL && o != NULL && d != NULL; e = json_next(e), at++) {
-		struct str key = list_key(s->arena, field, e);
-		const struct json *mine = find_keyed(o, our_count, key);
-		if (declared_count > 0 && mine != NULL && entry_same(mine, e) && find_keyed(d, declared_count, key) == NULL)
-			patch_remove(s->patch, json_pointer_index(s->arena, pointer, at - gone++));
+		struct str key = list_key(s->arena, field, e), place = json_pointer_index(s->arena, pointer, at - gone);
+		const struct json *mine = find_keyed(o, our_count, key), *theirs = find_keyed(d, declared_count, key);
+		give_back_variable(s, place, e, theirs);
+		if (declared_count == 0 || mine == NULL || !entry_same(mine, e) || theirs != NULL)
+			continue;
+		patch_remove(s->patch, place);
+		gone++;
 	}
 }
 
@@ -444,7 +457,8 @@ static void give_back(struct scene *s, const struct json *theirs, size_t at)
 		struct str at_field = json_pointer_join(s->arena, pointer, str_of(fields[i].name));
 		/* What another webhook made of the field is not connhook's to take away. */
 		if (json_is_empty(v) || fields[i].rule == FIELD_MODEL ||
-		    (is_hashed(&fields[i]) && !record_wished(&s->record, fields[i].name, ours)))
+		    (is_hashed(&fields[i]) && fields[i].rule != FIELD_SIZE &&
+		     !record_wished(&s->record, fields[i].name, ours)))
 			continue;
 		if (!declared_init_field(&s->declared, name, fields[i].name) && entry_same(v, ours))
 			patch_remove(s->patch, at_field);

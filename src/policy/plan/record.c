@@ -80,6 +80,8 @@ static bool believes(struct reader *r, enum entry_kind kind, const struct json *
 static void finish(struct record_list *list)
 {
 	size_t kept = 0;
+	if (list->items == NULL)
+		return;
 	if (list->count > 1)
 		qsort(list->items, list->count, sizeof *list->items, by_key);
 	for (size_t i = 0; i < list->count; i++)
