@@ -24,7 +24,7 @@ def deployment(padding=0):
 
 class Load:
     """`with Load(node) as load:` calls until the block is left. `calls`; `lost`: what the calls that were not injected
-    gave, each with its second; `names`: the injected variables of the last answer; `slowest`, in seconds."""
+    gave, each with its second; `names`: the Secrets that the last answer injected; `slowest`, in seconds."""
 
     def __init__(self, node, padding=0):
         self.calls, self.lost, self.names, self.slowest = 0, [], [], 0.0
@@ -58,13 +58,13 @@ class Load:
                 what = "%d %.300s" % (answer.status, text.decode("utf-8", "replace"))
                 if answer.status == 201:
                     container = json.loads(text)["spec"]["template"]["spec"]["containers"][0]
-                    names = [entry["name"] for entry in container.get("env", ())]
+                    names = [source["secretRef"]["name"] for source in container.get("envFrom", ())]
             except (OSError, http.client.HTTPException) as error:
                 what, connection = repr(error), None
             with self._lock:
                 self.calls += 1
                 self.slowest = max(self.slowest, time.monotonic() - begun)
-                if "DATABASE_URL" in names:
+                if names:
                     self.names = names
                 else:
                     self.lost.append("second %.1f: %s" % (begun - self._begun, what))
