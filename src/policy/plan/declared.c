@@ -202,10 +202,21 @@ bool declared_has(const struct declared_keys *keys, const struct entry_key *key)
 	return keys->count > 0 && bsearch(key, keys->items, keys->count, sizeof *keys->items, by_key) != NULL;
 }
 
-bool declared_init(const struct declared *d, struct str name)
+/* A manifest that runs another image declares another container: the template has been rolled back since. */
+static bool declares(const struct declared_container *declared, const struct json *container)
 {
-	const struct declared_container *end;
-	return find(d, true, name, &end) != NULL;
+	struct str image = json_string(json_getz(declared->applied, "image"));
+	return image.p == NULL || str_eq(image, json_string(json_getz(container, "image")));
+}
+
+bool declared_init(const struct declared *d, const struct json *container)
+{
+	struct str name = container_name(container);
+	const struct declared_container *end, *c = find(d, true, name, &end);
+	for (; c != NULL && c < end && str_eq(c->name, name); c++)
+		if (declares(c, container))
+			return true;
+	return false;
 }
 
 const struct json *declared_init_applied(const struct declared *d, struct str name)

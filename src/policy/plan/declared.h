@@ -63,8 +63,8 @@ void declared_sort(struct declared_keys *keys);
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key);
 
-/* Does the owner declare an init container of that name? And this field of it? */
-bool declared_init(const struct declared *d, struct str name);
+/* Does the owner declare that init container? And this field of one of that name? */
+bool declared_init(const struct declared *d, const struct json *container);
 bool declared_init_field(const struct declared *d, struct str name, const char *field);
 
 /* The init container of that name as it was applied by client-side apply; NULL when it was not. */

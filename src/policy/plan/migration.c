@@ -189,7 +189,7 @@ const struct json *migration_find(const struct scene *s, size_t *at)
 	const struct record_migration *r = &s->record.migration;
 	const struct json *c = r->name.p != NULL ? container_find(s->workload->init_containers, r->name, at) : NULL;
 	bool wished = s->wishes.migrate;
-	if (c == NULL || (declared_init(&s->declared, r->name) && !(wished && s->declared.is_copy)))
+	if (c == NULL || (declared_init(&s->declared, c) && !(wished && s->declared.is_copy)))
 		return NULL;
 	bool command = entry_same(json_getz(c, "command"), r->command);
 	bool image = str_eq(image_of(c), r->image) || is_image_of_workload(s, image_of(c));
@@ -444,7 +444,7 @@ static void give_back(struct scene *s, const struct json *theirs, size_t at)
 	struct str name = container_name(theirs);
 	const struct json *mine = s->old ? container_find(s->old->init_containers, name, NULL) : NULL;
 	struct str pointer = arena_fmt(s->arena, "%.*s/" INIT "/%zu", STR_ARG(s->pod_pointer), at);
-	if (!declared_init(&s->declared, name)) {
+	if (!declared_init(&s->declared, theirs)) {
 		violation_add(&s->out->warnings, arena_fmt(s->arena, "%.*s." INIT, STR_ARG(s->pod_field)),
 			      STR("migration:changed"),
 			      "init container %s stays: connhook injected one of that name, but this one runs something else; "
