@@ -101,8 +101,12 @@ class InputTest(command.CommandTest):
         for i in range(5):
             document += '%s: &%s [%s]\n' % ('bcdef'[i], 'bcdef'[i], ','.join(['*' + 'abcde'[i]] * 9))
 
+        with open(command.connhook, 'rb') as f:
+            sanitized = b'__asan_init' in f.read()
+
         def little_memory():
-            resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
+            if not sanitized:  # which maps as much as there is
+                resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
         self.write('a.yaml', ('---\n' + document) * 8)
         self.write('ok.yaml', CONFIGMAP % 'ok')
         done = self.run_raw('review', 'a.yaml', 'ok.yaml', preexec_fn=little_memory)
