@@ -6,6 +6,10 @@
 #include "codec/json_writer.h"
 #include "policy/decide.h"
 
+/* What a decision may take: whatever is asked, and for each byte of it (tests/cost measures less). */
+#define WORK_AT_LEAST 200000
+#define WORK_A_BYTE 900
+
 static struct config *load(const char *profile)
 {
 	struct config *config = NULL;
@@ -50,6 +54,8 @@ static void check_answer(const struct config *config, enum phase phase, struct s
 	struct json *answer = NULL, *review = NULL;
 	must(json_parse(buf_str(&d->body), &answer, NULL) == 0, "the answer is JSON");
 	must(d->http_status == 200 || d->http_status == 400, "the status is 200 or 400");
+	must(d->budget.over == BUDGET_KEPT, "no input of this size is over the budget");
+	must(d->budget.work <= WORK_AT_LEAST + WORK_A_BYTE * body.n, "work is in proportion to the input");
 	check_limits(d);
 	if (d->http_status == 200) {
 		must(json_parse(body, &review, NULL) == 0, "what was decided on is JSON");
