@@ -18,11 +18,11 @@ import unittest
 import binaries
 import scenarios
 from cluster import Cluster, ClusterError, to_yaml, wait_for
-from scenarios import (FIXTURES, IMAGE, NEW_IMAGE, ROOT, container_of, migration_of, secrets_of, template_of,
-                       workload)
+from scenarios import (FIXTURES, IMAGE, NEW_IMAGE, PREFIX, ROOT, container_of, migration_of, pod_of, secrets_of,
+                       template_of, with_image, workload)
 from webhook import Connhook
 
-ROLL_SECONDS = 90
+ROLL_SECONDS = 180
 QUIET_SECONDS = 3       # after which a controller that was told to do something has begun
 POSTGRES = "registry.test/postgres:16"
 
@@ -118,6 +118,17 @@ class Controllers(Base):
         self.rolled_out(kind)
         return first, self.get(kind)
 
+    def test_02_undo_of_a_deployment(self):
+        first, back = self.undo("Deployment")
+        self.assertEqual(pod_of(back), pod_of(first))
+        # kubectl brought the annotations back too, but not last-applied-configuration: the next apply finds there that
+        # the user never wrote `migrate`, and leaves it. It is asked for, so it runs, on the new image.
+        self.apply(workload(bindings="db", migrate=None, image=NEW_IMAGE))
+        again = self.rolled_out()
+        self.assertIn(PREFIX + "migrate", again["metadata"]["annotations"])
+        self.assertEqual(secrets_of(container_of(again)), ["shop-db"])
+        self.assert_injected(again, ["shop-db"], image=NEW_IMAGE)
+
     def undo_of_a_template(self, kind):
         """The annotations on the workload stay, db alone: what they no longer ask for leaves the old template."""
         _, back = self.undo(kind)
@@ -127,6 +138,26 @@ class Controllers(Base):
 
     def test_02b_undo_of_a_stateful_set(self):
         self.undo_of_a_template("StatefulSet")
+
+    def test_02c_undo_of_a_daemon_set(self):
+        self.undo_of_a_template("DaemonSet")
+
+    def test_02d_undo_of_a_new_image(self):
+        """Back to the old image: the migration runs the old one too."""
+        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            with self.subTest(kind):
+                manifest = self.roll(kind)
+                self.apply(with_image(manifest, NEW_IMAGE))
+                self.rolled_out(kind)
+                self.assert_injected(self.get(kind), image=NEW_IMAGE)
+                self.kubectl("rollout", "undo", "%s/shop" % kind)
+                self.rolled_out(kind)
+                self.assert_injected(self.get(kind), image=IMAGE)
+                time.sleep(QUIET_SECONDS)
+                # A Deployment goes back to its first ReplicaSet, a StatefulSet and a DaemonSet to an equal revision.
+                self.assertEqual(self.revisions(kind), 2)
+                self.kubectl("delete", "%s/shop" % kind, "--wait=true")
+                wait_for(lambda: not self.pods(), ROLL_SECONDS, "the Pods are collected")
 
     # --- scaling
 
@@ -144,6 +175,24 @@ class Controllers(Base):
         self.assert_generation(after, before["metadata"]["generation"] + 1)
 
     # --- jobs
+
+    def test_04_cron_job(self):
+        self.apply(workload("CronJob"))
+        self.kubectl("patch", "cronjob/shop", "--type=merge", "-p", '{"spec":{"schedule":"* * * * *"}}')
+        self.kubectl("create", "job", "--from=cronjob/shop", "by-hand")
+        self.kubectl("wait", "--for=condition=Complete", "job/by-hand", "--timeout=%ds" % ROLL_SECONDS)
+        job = self.get("Job", "by-hand")
+        app, migration = container_of(job), migration_of(job)
+        self.assertEqual(secrets_of(app), ["shop-db", "shop-jwt"])
+        self.assertEqual(migration["envFrom"], app["envFrom"])
+        self.assert_pods(["shop-db", "shop-jwt"])
+        # The CronJob controller's own, within a minute.
+        made = wait_for(lambda: [job for job in self.list("jobs") if job["metadata"]["name"] != "by-hand"],
+                        ROLL_SECONDS, "the CronJob has made a Job")
+        name = made[0]["metadata"]["name"]
+        self.kubectl("wait", "--for=condition=Complete", "job/" + name, "--timeout=%ds" % ROLL_SECONDS)
+        self.assert_pods(["shop-db", "shop-jwt"])
+        self.assertEqual(template_of(self.get("Job", name))["spec"]["initContainers"], pod_of(job)["initContainers"])
 
     def test_04b_finished_job_is_collected(self):
         manifest = workload("Job")
@@ -169,6 +218,9 @@ class Controllers(Base):
                  "all but the claim is gone")
         self.patch(claim, {"metadata": {"finalizers": None}}, expect=200)
         CLUSTER.kubectl("wait", "--for=delete", "namespace/" + self.namespace, "--timeout=%ds" % ROLL_SECONDS)
+
+    def test_05_namespace_deleted(self):
+        self.delete_namespace(self.fill("goes-with-connhook"))
 
     def test_05b_namespace_deleted_while_connhook_is_down(self):
         claim = self.fill("goes-without-connhook")
@@ -225,6 +277,17 @@ class Controllers(Base):
                 self.assertNotEqual(refused.status, 0)
                 self.kubectl("delete", "%s/shop" % kind)
                 wait_for(lambda: not self.pods(), ROLL_SECONDS, "the Pods are collected")
+
+    def test_06b_old_cron_job_still_makes_jobs(self):
+        HOOK.unregister()
+        try:
+            manifest = workload("CronJob", bindings=None, migrate=None, image=POSTGRES)
+            manifest["spec"]["schedule"] = "* * * * *"
+            self.apply(manifest)
+        finally:
+            HOOK.register(HOOK.configurations())
+        wait_for(lambda: [pod for pod in self.pods() if pod["status"].get("phase") == "Succeeded"], ROLL_SECONDS,
+                 "a Job has run")
 
     def test_06c_owner_references_buy_nothing(self):
         """A tenant writes them himself: the rules look at the object all the same."""
