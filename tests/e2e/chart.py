@@ -333,9 +333,10 @@ class Called(unittest.TestCase):
                 succeeded = False
                 break
         now = job["metadata"]["creationTimestamp"]
-        condition = {"type": "Complete" if succeeded else "Failed", "status": "True", "lastTransitionTime": now,
-                     "lastProbeTime": now}
-        status = {"startTime": now, "conditions": [condition], "succeeded" if succeeded else "failed": 1}
+        # The verdict, then, when all Pods have ended, the end: an API server from 1.31 on takes only both.
+        conditions = [{"type": each, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}
+                      for each in (("SuccessCriteriaMet", "Complete") if succeeded else ("FailureTarget", "Failed"))]
+        status = {"startTime": now, "conditions": conditions, "succeeded" if succeeded else "failed": 1}
         if succeeded:
             status["completionTime"] = now
         CLUSTER.kubectl("patch", "job", job["metadata"]["name"], "-n", "default", "--subresource=status",
