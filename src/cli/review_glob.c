@@ -64,6 +64,8 @@ static int each_entry(const struct search *s, struct str directory, const char *
 	struct dirent **entries;
 	struct stat st;
 	int count = scandir(directory.n > 0 ? directory.p : ".", &entries, NULL, alphasort);
+	if (count < 0 && errno == ENOMEM)
+		return error_nomem(s->err);
 	if (count < 0)
 		return error_set(s->err, ERR_IO, "cannot read directory %.*s: %s", STR_ARG(directory), strerror(errno));
 	int rc = 0;
