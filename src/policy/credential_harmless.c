@@ -1,6 +1,8 @@
 /* Values that are no credentials, though their names are those of one. */
 #include "policy/credential.h"
 
+#include "policy/credential_text.h"
+
 #include <string.h>
 
 const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS] = {
@@ -11,36 +13,6 @@ const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS] = {
 	"not-needed", "notneeded", "not-used", "not-set", "xxx", "default", "auto", "always", "never", "anonymous",
 	"ignore", "ignored", "any", "all", "manual",
 };
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-	return lower(c) >= 'a' && lower(c) <= 'z';
-}
-
-/* Does the text begin with the word, in any case? The word is in lower case. */
-static bool begins(struct str text, const char *word)
-{
-	size_t n = strlen(word);
-	for (size_t i = 0; i < n; i++)
-		if (i >= text.n || lower(text.p[i]) != word[i])
-			return false;
-	return true;
-}
-
-static bool is_word(struct str text, const char *word)
-{
-	return text.n == strlen(word) && begins(text, word);
-}
 
 /* References to stores, as the tools write them that replace them. */
 static const char *const references[] = {
