@@ -203,6 +203,7 @@ static int64_t next_sweep(const struct schedule *s)
 static void serve(struct worker *w)
 {
 	struct schedule schedule = {.due = INT64_MAX};
+	w->turned = service_now(); /* nothing came before this */
 	while (!atomic_load(&w->ending)) {
 		schedule.changed |= turn(w, next_sweep(&schedule));
 		int64_t now = service_now();
