@@ -19,7 +19,8 @@ LAYERS = {
     'policy': ('base', 'codec', 'kube'),
     'pki': ('base',),
     'server': ('base', 'codec', 'kube', 'policy', 'pki'),
-    'cli': ('base', 'codec', 'kube', 'policy', 'pki', 'server'),
+    'review': ('base', 'codec', 'kube', 'policy'),
+    'cli': ('base', 'codec', 'kube', 'policy', 'pki', 'server', 'review'),
 }
 
 # A library of the Makefile's LIBRARIES: its headers, and the one layer that may include them.

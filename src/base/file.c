@@ -63,14 +63,15 @@ ssize_t file_fill(int fd, char *p, size_t space)
 	return (ssize_t)n;
 }
 
-static int read_parts(int fd, const char *path, size_t limit, struct buf *out, struct error *err)
+/* `advice` is what to do about too large a file. */
+static int read_parts(int fd, const char *path, const char *advice, size_t limit, struct buf *out, struct error *err)
 {
 	char chunk[READ_CHUNK];
 	ssize_t n;
 	buf_addz(out, "");
 	while ((n = file_fill(fd, chunk, sizeof chunk)) > 0) {
 		if ((size_t)n > limit - out->n)
-			return error_set(err, ERR_LIMIT, "%s is larger than %zu bytes; make it smaller", path, limit);
+			return error_set(err, ERR_LIMIT, "%s is larger than %zu bytes; %s", path, limit, advice);
 		buf_add(out, (struct str){chunk, (size_t)n});
 		if (out->error != 0)
 			break;
@@ -86,7 +87,19 @@ int file_read(const char *path, size_t limit, struct buf *out, struct error *err
 	int code = file_open(AT_FDCWD, path, path, &fd, err);
 	if (code != 0)
 		return code;
-	code = read_parts(fd, path, limit, out, err);
+	code = read_parts(fd, path, "make it smaller", limit, out, err);
+	(void)close(fd); /* it was only read */
+	return code;
+}
+
+int file_read_input(const char *path, size_t limit, struct buf *out, struct error *err)
+{
+	if (str_eqz(str_of(path), "-"))
+		return read_parts(STDIN_FILENO, "standard input", "split it", limit, out, err);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_set(err, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+	int code = read_parts(fd, path, "split it", limit, out, err);
 	(void)close(fd); /* it was only read */
 	return code;
 }

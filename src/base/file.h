@@ -1,4 +1,4 @@
-/* Files that are read while others wait: nothing that stands in their place may keep the reader. */
+/* Files that are read while others wait, which nothing in their place may keep; and files that a command was given. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -19,5 +19,8 @@ ssize_t file_fill(int fd, char *p, size_t space);
 
 /* Appends a regular file of at most `limit` bytes to an empty buffer of that limit. ERR_IO, ERR_LIMIT, ERR_NOMEM. */
 int file_read(const char *path, size_t limit, struct buf *out, struct error *err);
+
+/* The same of what a person names: "-" is standard input, and a FIFO or device is waited for. */
+int file_read_input(const char *path, size_t limit, struct buf *out, struct error *err);
 
 #endif

@@ -22,12 +22,6 @@ int cli_bad_option(const char *command, char **argv, int result);
 /* Writes to standard output and flushes; EXIT_OK, or EXIT_USAGE with the reason said. */
 int cli_print(struct str text);
 
-/*
- * Reads a file, or standard input for "-", of at most `limit` bytes into an initialised buffer. ERR_IO, ERR_LIMIT,
- * ERR_NOMEM; the sentence names the file.
- */
-int cli_read(const char *path, size_t limit, struct buf *out, struct error *err);
-
 /* The configuration in the file; the built-in one when `path` is NULL. */
 int cli_config(const char *path, struct config **out, struct error *err);
 

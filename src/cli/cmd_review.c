@@ -1,9 +1,9 @@
 /* connhook review: what the cluster would do with manifests, offline. */
 #include "cli/cli.h"
-#include "cli/review_input.h"
-#include "cli/review_notes.h"
-#include "cli/review_print.h"
-#include "cli/review_run.h"
+#include "review/manifests.h"
+#include "review/notes.h"
+#include "review/print.h"
+#include "review/run.h"
 
 #include "base/limits.h"
 #include "base/text.h"

@@ -1,6 +1,7 @@
 /* connhook webhook-config: what registers connhook with the API server. */
 #include "cli/cli.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "codec/yaml_write.h"
 #include "kube/name.h"
@@ -172,7 +173,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 static int read_ca(const char *path, struct buf *pem)
 {
 	struct error err;
-	if (cli_read(path, LIMIT_CONFIG, pem, &err) != 0)
+	if (file_read_input(path, LIMIT_CONFIG, pem, &err) != 0)
 		return cli_fail("%s", err.text);
 	if (strstr(pem->p, "-----BEGIN CERTIFICATE-----") == NULL)
 		return cli_fail("%s holds no certificate in PEM form; give the CA's, such as ca.crt of connhook certs init",

@@ -1,5 +1,6 @@
 #include "cli/config_test.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "codec/json_writer.h"
@@ -225,7 +226,7 @@ static int test_list(const struct config *config, const char *path)
 	struct error err;
 	struct str line;
 	buf_init(&text, LIMIT_MANIFEST);
-	int rc = cli_read(path, LIMIT_MANIFEST, &text, &err), status = EXIT_OK;
+	int rc = file_read_input(path, LIMIT_MANIFEST, &text, &err), status = EXIT_OK;
 	if (rc != 0)
 		status = cli_fail("%s", err.text);
 	struct str rest = buf_str(&text);

@@ -1,4 +1,4 @@
-#include "cli/review_line.h"
+#include "review/line.h"
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* The formats of `connhook review` that other programs read: GitHub Actions, JUnit, SARIF. */
-#include "cli/review_print.h"
+#include "review/print.h"
 
 #include "base/text.h"
-#include "cli/review_notes.h"
+#include "review/notes.h"
 #include "codec/json_writer.h"
 #include "policy/rule.h"
 

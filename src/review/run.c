@@ -1,7 +1,7 @@
-#include "cli/review_run.h"
+#include "review/run.h"
 
 #include "base/limits.h"
-#include "cli/review_line.h"
+#include "review/line.h"
 #include "codec/json_patch.h"
 #include "codec/json_writer.h"
 #include "policy/rule.h"

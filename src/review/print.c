@@ -1,4 +1,4 @@
-#include "cli/review_print.h"
+#include "review/print.h"
 
 #include "base/limits.h"
 #include "base/text.h"

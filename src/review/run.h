@@ -1,8 +1,8 @@
 /* The offline twin of the API server's two calls: mutate, then validate, for one manifest. */
-#ifndef CLI_REVIEW_RUN_H
-#define CLI_REVIEW_RUN_H
+#ifndef REVIEW_RUN_H
+#define REVIEW_RUN_H
 
-#include "cli/review_input.h"
+#include "review/manifests.h"
 #include "policy/decide.h"
 
 /* Who asks, and where objects without a namespace go. */

@@ -1,4 +1,4 @@
-#include "cli/review_glob.h"
+#include "review/glob.h"
 
 #include "base/limits.h"
 

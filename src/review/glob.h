@@ -1,6 +1,6 @@
 /* Patterns of file names that no shell has expanded, such as 'overlays/prod-?/[a-z]*.yaml'. */
-#ifndef CLI_REVIEW_GLOB_H
-#define CLI_REVIEW_GLOB_H
+#ifndef REVIEW_GLOB_H
+#define REVIEW_GLOB_H
 
 #include "base/arena.h"
 #include "base/error.h"

@@ -1,8 +1,8 @@
 /* Where in its file a field of a manifest stands. */
-#ifndef CLI_REVIEW_LINE_H
-#define CLI_REVIEW_LINE_H
+#ifndef REVIEW_LINE_H
+#define REVIEW_LINE_H
 
-#include "cli/review_input.h"
+#include "review/manifests.h"
 
 #define LINE_LISTS 8 /* lists within lists whose last element is remembered */
 

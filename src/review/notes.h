@@ -1,8 +1,8 @@
 /* What only all manifests together can tell: notes, which are never denials. */
-#ifndef CLI_REVIEW_NOTES_H
-#define CLI_REVIEW_NOTES_H
+#ifndef REVIEW_NOTES_H
+#define REVIEW_NOTES_H
 
-#include "cli/review_run.h"
+#include "review/run.h"
 
 /* The notes' ids; ends in NULL. */
 extern const char *const review_note_ids[];

@@ -1,7 +1,7 @@
-#include "cli/review_notes.h"
+#include "review/notes.h"
 
 #include "base/limits.h"
-#include "cli/review_line.h"
+#include "review/line.h"
 #include "kube/name.h"
 #include "policy/annotations.h"
 #include "policy/rule.h"

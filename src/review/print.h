@@ -1,8 +1,8 @@
 /* How `connhook review` shows its results: one line in a table for each format. */
-#ifndef CLI_REVIEW_PRINT_H
-#define CLI_REVIEW_PRINT_H
+#ifndef REVIEW_PRINT_H
+#define REVIEW_PRINT_H
 
-#include "cli/review_run.h"
+#include "review/run.h"
 
 /* All that was reviewed, in the order of the input, and counts over it. */
 struct review {

@@ -1,6 +1,6 @@
 /* What `connhook review` reads: manifests of files, directories, globs and standard input. */
-#ifndef CLI_REVIEW_INPUT_H
-#define CLI_REVIEW_INPUT_H
+#ifndef REVIEW_MANIFESTS_H
+#define REVIEW_MANIFESTS_H
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -62,6 +62,9 @@ int manifests_add_unreadable(struct manifests *m, const struct manifest *item, c
 
 /* Adds that `path`, and `others` than it, held no object at all. ERR_NOMEM. */
 int manifests_add_empty(struct manifests *m, const char *path, bool others, struct error *err);
+
+/* What reports call the input of that path; absent without memory. */
+struct str manifests_source(struct manifests *m, const char *path);
 
 void manifests_free(struct manifests *m);
 
