@@ -199,7 +199,7 @@ static void read_containers(struct reader *r)
 		}
 		items[count++] = part;
 	}
-	r->out->containers = (struct names){items, count};
+	r->out->containers = (struct names){.items = items, .count = count};
 	r->out->containers_field = field;
 }
 
@@ -245,7 +245,7 @@ static bool read_exec(struct reader *r, struct str text, bool *is_exec)
 			      text_quote(text).text);
 		return false;
 	}
-	r->out->command = (struct names){items, count};
+	r->out->command = (struct names){.items = items, .count = count};
 	return true;
 }
 
@@ -274,7 +274,7 @@ static void read_command(struct reader *r)
 	for (size_t i = 0; i < shell->count; i++)
 		items[i] = shell->items[i];
 	items[shell->count] = text;
-	r->out->command = (struct names){items, shell->count + 1};
+	r->out->command = (struct names){.items = items, .count = shell->count + 1};
 }
 
 /* One element of the list: requests.RESOURCE=AMOUNT or limits.RESOURCE=AMOUNT, as a ResourceQuota names them. */

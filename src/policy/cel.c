@@ -102,7 +102,7 @@ void cel_no_group(struct json_writer *w, const char *name, const struct names *g
 /* Who asks, and where: in no condition stands what an object says of itself. */
 static void write_exempt(struct json_writer *w, const struct config *config)
 {
-	const struct names controllers = {owner_controllers, owner_controller_count};
+	const struct names controllers = {.items = owner_controllers, .count = owner_controller_count};
 	cel_none_of(w, "not-controller", "", "request.userInfo.username", &controllers);
 	/* What lives in no namespace has none in its request. */
 	cel_none_of(w, "not-exempt-namespace", "!has(request.namespace) || ", "request.namespace",

@@ -35,10 +35,33 @@ const struct binding *config_binding(const struct config *c, struct str name)
 	return NULL;
 }
 
+bool names_index(struct arena *arena, struct names *list)
+{
+	struct str *index = arena_array(arena, list->count, sizeof *index);
+	if (index == NULL)
+		return false;
+	size_t literals = 0, globs = list->count;
+	for (size_t i = 0; i < list->count; i++)
+		index[str_is_glob(list->items[i]) ? --globs : literals++] = list->items[i];
+	if (literals > 1)
+		qsort(index, literals, sizeof *index, str_order);
+	list->index = index;
+	list->literals = literals;
+	return true;
+}
+
 bool names_match(const struct names *list, struct str name)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (str_glob(list->items[i], name))
+	const struct str *items = list->items;
+	size_t tried = 0;
+	if (list->index != NULL) {
+		items = list->index;
+		tried = list->literals;
+		if (tried > 0 && bsearch(&name, items, tried, sizeof name, str_order) != NULL)
+			return true;
+	}
+	for (size_t i = tried; i < list->count; i++)
+		if (str_glob(items[i], name))
 			return true;
 	return false;
 }

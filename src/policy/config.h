@@ -20,6 +20,9 @@ enum rule_mode { MODE_OFF, MODE_WARN, MODE_ENFORCE };
 struct names {
 	const struct str *items;
 	size_t count;
+	/* From names_index: the same, literals first and in the order of str_cmp, then the globs. NULL without it. */
+	const struct str *index;
+	size_t literals;
 };
 
 /* One entry of a binding's `env`: a key of the Secret, or a literal template. The other one is absent. */
@@ -118,6 +121,9 @@ const struct binding *config_binding(const struct config *c, struct str name);
 
 /* Does any glob of the list match? */
 bool names_match(const struct names *list, struct str name);
+
+/* So that names_match finds the literals of a list in log n; its globs are tried one by one. False: memory is out. */
+bool names_index(struct arena *arena, struct names *list);
 
 /* Does any glob match any string of a JSON array (NULL for none)? */
 bool names_match_any(const struct names *list, const struct json *array);

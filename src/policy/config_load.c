@@ -94,7 +94,7 @@ static int read_migration(struct loader *l, const struct yaml_node *root)
 	static const struct str shell[] = {STR_INIT("/bin/sh"), STR_INIT("-c")};
 	struct config *c = l->config;
 	c->migration_container = STR("run-migrations");
-	c->migration_shell = (struct names){shell, 2};
+	c->migration_shell = (struct names){.items = shell, .count = 2};
 	const struct yaml_node *node = yaml_get(root, STR("migration"));
 	if (node == NULL)
 		return 0;

@@ -124,8 +124,8 @@ int reader_names_of(struct loader *l, const struct yaml_node *list, const char *
 					   form->expected);
 		items[count++] = c->text;
 	}
-	*out = (struct names){items, count};
-	return 0;
+	*out = (struct names){.items = items, .count = count};
+	return names_index(l->arena, out) ? 0 : error_nomem(l->err);
 }
 
 int reader_names(struct loader *l, const struct yaml_node *mapping, const char *key, const struct name_form *form,

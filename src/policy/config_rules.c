@@ -54,8 +54,8 @@ static int join(struct loader *l, const struct names *first, const struct names 
 		items[i] = first->items[i];
 	for (size_t i = 0; i < second->count; i++)
 		items[first->count + i] = second->items[i];
-	*out = (struct names){items, first->count + second->count};
-	return 0;
+	*out = (struct names){.items = items, .count = first->count + second->count};
+	return names_index(l->arena, out) ? 0 : error_nomem(l->err);
 }
 
 static int read_list_parameter(struct loader *l, const struct yaml_node *mapping, const struct rule_list *list,
@@ -152,7 +152,7 @@ static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum r
 	static const char *const keys[] = {"namespaces", "users", "groups", "labels", NULL};
 	struct rule_config *rule = &l->config->rules[id];
 	const struct yaml_node *node = yaml_get(mapping, STR("exempt"));
-	struct names users = {NULL, 0};
+	struct names users = {0};
 	if (node == NULL)
 		return 0;
 	int rc = reader_check_keys(l, node, "exempt", keys);
@@ -217,8 +217,11 @@ int config_read_rules(struct loader *l, const struct yaml_node *root)
 			.kind_count = rules[i]->kind_count,
 			.integer = rules[i]->integer_value,
 		};
-		for (size_t k = 0; k < RULE_LISTS; k++)
+		for (size_t k = 0; k < RULE_LISTS; k++) {
 			config->lists[k] = rules[i]->lists[k].names;
+			if (!names_index(l->arena, &config->lists[k]))
+				return error_nomem(l->err);
+		}
 	}
 	const struct yaml_node *node = yaml_get(root, STR("rules"));
 	if (node == NULL)

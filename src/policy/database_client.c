@@ -55,7 +55,7 @@ static const struct str work_words[] = {
 /* /scripts/nightly-backup.sh, db:migrate, manage.py's migrate */
 static bool is_named_after_work(struct str path)
 {
-	static const struct names list = {work_words, sizeof work_words / sizeof work_words[0]};
+	static const struct names list = {.items = work_words, .count = sizeof work_words / sizeof work_words[0]};
 	struct str name = base_name(path);
 	for (size_t start = 0, i = 0; i <= name.n; i++) {
 		char c = i < name.n ? name.p[i] : '.';

@@ -62,6 +62,25 @@ static bool rows_match(const struct database_lists *lists, const struct database
 	return false;
 }
 
+/* Are the last parts of `path`, however many, a repository of the table? */
+static bool repository_matches(const struct database_lists *lists, struct str path)
+{
+	const struct database_table *t = &database_table;
+	struct str before = path;
+	for (int parts = 0; parts < DATABASE_PARTS; parts++) {
+		size_t slash = str_rfind(before, '/');
+		struct str end = slash < before.n ? str_from(path, slash + 1) : path;
+		const struct database_name *row =
+			bsearch(&end, t->repositories, t->repository_count, sizeof *row, str_order);
+		if (row != NULL && is_wanted(lists, row->product))
+			return true;
+		if (slash == before.n)
+			break;
+		before.n = slash;
+	}
+	return false;
+}
+
 static struct str without_digits(struct str word)
 {
 	while (word.n > 0 && is_digit(word.p[word.n - 1]))
@@ -143,5 +162,6 @@ bool database_image_is_server(const struct database_lists *lists, const struct i
 		return false;
 	enum word kind = classify_path(lists, image->repository);
 	return kind == WORD_PRODUCT ||
-	       (kind != WORD_TOOL && rows_match(lists, t->images, t->image_count, image->repository));
+	       (kind != WORD_TOOL && (repository_matches(lists, image->repository) ||
+				      rows_match(lists, t->images, t->image_count, image->repository)));
 }

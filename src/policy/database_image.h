@@ -23,7 +23,9 @@ struct database_table {
 	size_t product_count;
 	const struct database_name *words;
 	size_t word_count;
-	const struct database_name *images; /* globs over the last parts of a repository */
+	const struct database_name *repositories; /* the last parts of a repository */
+	size_t repository_count;
+	const struct database_name *images; /* globs over them */
 	size_t image_count;
 	const struct database_name *tagged_images; /* the same with the tag */
 	size_t tagged_image_count;
@@ -39,6 +41,9 @@ extern const struct database_table database_table;
 extern const struct name_form database_products;
 #define DATABASE_PRODUCTS 33
 extern const struct str database_products_included[DATABASE_PRODUCTS];
+
+/* The most parts that a row of `repositories` has. */
+#define DATABASE_PARTS 2
 
 /* What the configuration makes of the table. */
 struct database_lists {

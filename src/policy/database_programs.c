@@ -1,7 +1,7 @@
 /* Programs that serve no database. Sorted: tests/unit/test_database.c holds the order. */
 #include "policy/database_client.h"
 
-#define NAMES(array) {(array), sizeof(array) / sizeof(array)[0]}
+#define NAMES(array) {.items = (array), .count = sizeof(array) / sizeof(array)[0]}
 
 /* Shipped with databases, or made for them: clients, dumps, checks, migrations. */
 static const struct str clients[] = {

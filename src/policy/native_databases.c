@@ -37,11 +37,15 @@ static bool is_wanted(const struct native *n, struct str product)
 	return names_match(&n->rule->lists[PRODUCTS], product);
 }
 
-/* The texts of the rows whose product is a database here. */
-static struct names wanted(const struct native *n, const struct database_name *rows, size_t count)
+static const struct names none;
+
+/* The texts of the rows whose product is a database here, behind those of `before`. */
+static struct names wanted(const struct native *n, struct names before, const struct database_name *rows, size_t count)
 {
-	struct str *items = arena_array(n->arena, count, sizeof *items);
-	struct names list = {items, 0};
+	struct str *items = arena_array(n->arena, before.count + count, sizeof *items);
+	struct names list = {.items = items};
+	for (size_t i = 0; i < before.count && items != NULL; i++)
+		items[list.count++] = before.items[i];
 	for (size_t i = 0; i < count && items != NULL; i++)
 		if (is_wanted(n, rows[i].product))
 			items[list.count++] = rows[i].text;
@@ -86,7 +90,7 @@ static struct str literal(const struct native *n, struct buf *pattern)
 /* Does the last part that says something end in a product's word? */
 static struct str named_after_product(const struct native *n)
 {
-	struct names words = wanted(n, database_table.words, database_table.word_count);
+	struct names words = wanted(n, none, database_table.words, database_table.word_count);
 	struct buf pattern;
 	buf_init(&pattern, LIMIT_RESPONSE);
 	if (words.count == 0) {
@@ -125,8 +129,9 @@ static void write_image_variables(const struct native *n)
 	const struct database_table *t = &database_table;
 	struct str products = named_after_product(n), tools = named_after_tool(n);
 	struct str own = tail(n, n->rule->lists[IMAGES]), allowed = tail(n, n->rule->lists[ALLOWED_IMAGES]);
-	struct str others = tail(n, t->others), images = tail(n, wanted(n, t->images, t->image_count));
-	struct str tagged = tail(n, wanted(n, t->tagged_images, t->tagged_image_count));
+	struct names repositories = wanted(n, none, t->repositories, t->repository_count);
+	struct str others = tail(n, t->others), images = tail(n, wanted(n, repositories, t->images, t->image_count));
+	struct str tagged = tail(n, wanted(n, none, t->tagged_images, t->tagged_image_count));
 	/* Containers with a good reference that run what the image is made for, or a server by its name. */
 	native_variable(n, "serving",
 			"variables.running.map(l, l.filter(r, has(r.c.image) && type(r.c.image) == string && "

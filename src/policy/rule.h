@@ -28,7 +28,7 @@ struct rule_list {
 };
 
 /* The initializer of a struct names that is a whole array. */
-#define RULE_NAMES(array) {(array), sizeof(array) / sizeof(array)[0]}
+#define RULE_NAMES(array) {.items = (array), .count = sizeof(array) / sizeof(array)[0]}
 
 /* Objects that a rule reads, beside workloads and those of its `kinds`: what the API server must be told to send. */
 struct rule_resource {

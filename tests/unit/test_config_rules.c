@@ -176,6 +176,28 @@ START_TEST(integer)
 }
 END_TEST
 
+/* An index changes no verdict: over all lists of some of these, and all names of two letters. */
+START_TEST(index_says_the_same)
+{
+	static const char *const items[] = {"ab", "a", "*b", "ba", "?", "", "a*", "bb", "ab"};
+	enum { ITEMS = sizeof items / sizeof items[0] };
+	static const char *const names[] = {"", "a", "b", "c", "aa", "ab", "ba", "bb", "abb", "*b", "?"};
+	struct arena arena = {0};
+	for (unsigned some = 0; some < 1U << ITEMS; some++) {
+		struct str of[ITEMS];
+		struct names plain = {.items = of}, indexed;
+		for (size_t i = 0; i < ITEMS; i++)
+			if ((some >> i & 1) != 0)
+				of[plain.count++] = str_of(items[i]);
+		indexed = plain;
+		ck_assert(names_index(&arena, &indexed));
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+			ck_assert_int_eq(names_match(&indexed, str_of(names[i])), names_match(&plain, str_of(names[i])));
+	}
+	arena_free(&arena);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("config_rules");
@@ -183,6 +205,7 @@ int main(void)
 	tcase_add_test(cases, built_in);
 	tcase_add_test(cases, lists_extend_or_replace);
 	tcase_add_test(cases, exemptions);
+	tcase_add_test(cases, index_says_the_same);
 	tcase_add_loop_test(cases, refusals, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_loop_test(cases, integer, 0, sizeof integers / sizeof integers[0]);
 	suite_add_tcase(suite, cases);

@@ -40,6 +40,17 @@ START_TEST(order)
 		if (i > 0)
 			assert_order(table->words[i - 1].text, table->words[i].text);
 	}
+	for (size_t i = 0; i < table->repository_count; i++) {
+		struct str text = table->repositories[i].text;
+		size_t slashes = 0;
+		for (size_t k = 0; k < text.n; k++)
+			slashes += text.p[k] == '/';
+		ck_assert_uint_lt(slashes, DATABASE_PARTS);
+		ck_assert(!str_is_glob(text));
+		assert_lower(text);
+		if (i > 0)
+			assert_order(table->repositories[i - 1].text, text);
+	}
 	const struct names *lists[] = {&table->tools, &table->neutral, &table->numbered, &database_client_programs,
 				       &database_harmless_programs};
 	for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++) {
@@ -71,7 +82,7 @@ END_TEST
 static bool is_server(const char *reference)
 {
 	struct str all[64];
-	struct names wanted = {all, table->product_count}, none = {NULL, 0};
+	struct names wanted = {.items = all, .count = table->product_count}, none = {0};
 	struct database_lists lists = {&wanted, &none, &none};
 	struct image image;
 	ck_assert_uint_le(table->product_count, sizeof all / sizeof all[0]);
@@ -112,6 +123,10 @@ START_TEST(images)
 		(void)snprintf(name, sizeof name, "acme/postgres-%.*s9", STR_ARG(table->numbered.items[i]));
 		ck_assert_msg(is_server(name), "%s", name);
 	}
+	for (size_t i = 0; i < table->repository_count; i++) {
+		(void)snprintf(name, sizeof name, "mirror/%.*s", STR_ARG(table->repositories[i].text));
+		ck_assert_msg(is_server(name), "%s", name);
+	}
 	ck_assert(!is_server("acme/postgres-shop") && !is_server("acme/aaa") && !is_server("acme/zzz"));
 }
 END_TEST
@@ -121,7 +136,7 @@ static bool is_client(struct str program)
 	char text[128];
 	struct arena arena = {0};
 	struct json *container = NULL;
-	struct names none = {NULL, 0};
+	struct names none = {0};
 	struct error err = {.text = ""};
 	(void)snprintf(text, sizeof text, "{\"command\":[\"%.*s\"]}", STR_ARG(program));
 	ck_assert_msg(json_parse(str_of(text), &container, &err) == 0, "%s", err.text);

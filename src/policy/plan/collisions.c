@@ -62,8 +62,8 @@ static struct names known_keys(const struct scene *s, struct str secret)
 		if (str_eq(s->wishes.bindings.items[i].secret, secret))
 			return s->wishes.bindings.items[i].binding->keys;
 	if (str_ends(secret, STR(CONNECTION_SUFFIX)))
-		return (struct names){connection, sizeof connection / sizeof connection[0]};
-	return (struct names){NULL, 0};
+		return (struct names){.items = connection, .count = sizeof connection / sizeof connection[0]};
+	return (struct names){0};
 }
 
 static void check_source(struct scene *s, struct str secret, struct str prefix, struct str key, struct collisions *c)

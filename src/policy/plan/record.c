@@ -43,7 +43,7 @@ static struct names binding_variables(struct arena *arena, const struct config *
 			items[count++] = config->bindings[i].env[k].name;
 	if (count > 1)
 		qsort(items, count, sizeof *items, str_order);
-	return (struct names){items, count};
+	return (struct names){.items = items, .count = count};
 }
 
 static bool is_pull_secret(const struct config *config, struct str name)

@@ -94,7 +94,7 @@ static struct names resource_names(const struct scene *s, const struct json *con
 		room += json_count(json_getz(config, side_keys[i]));
 	struct str *items = arena_array(s->arena, room, sizeof *items);
 	if (items == NULL)
-		return (struct names){NULL, 0};
+		return (struct names){0};
 	for (int i = 0; i < SIDES; i++)
 		for (const struct json *m = json_first(json_getz(config, side_keys[i])); m != NULL; m = json_next(m))
 			items[count++] = json_key(m);
@@ -110,7 +110,7 @@ static struct names resource_names(const struct scene *s, const struct json *con
 		if (k == kept)
 			items[kept++] = items[i];
 	}
-	return (struct names){items, kept};
+	return (struct names){.items = items, .count = kept};
 }
 
 /* An amount of the annotation that is more than the whole Pod may have. */

@@ -143,7 +143,7 @@ static bool collect_names(struct arena *arena, struct want *w)
 	for (size_t i = 0; i < count; i++)
 		if (kept == 0 || !str_eq(items[kept - 1], items[i]))
 			items[kept++] = items[i];
-	w->names = (struct names){items, kept};
+	w->names = (struct names){.items = items, .count = kept};
 	return true;
 }
 
