@@ -88,6 +88,8 @@
 #define DRAIN_DELAY_SECONDS_MAX 300
 #define RELOAD_SECONDS 60                 /* between two looks at the files when nothing is noticed */
 #define RELOAD_QUIET_MILLISECONDS 100     /* from a noticed change until the files are read */
+#define HANDOVER_SECONDS 120              /* from a change of the configuration until all instances know of it */
+#define HANDOVER_ACCEPT_SECONDS 360       /* from it until no instance injects by the previous one */
 #define ACCEPT_MILLISECONDS 100           /* until the next try, when the system is out of descriptors */
 #define SWEEP_MILLISECONDS 50             /* between two looks at all connections of a thread */
 #define TICKET_SECONDS 3600               /* in which a TLS session may be resumed */

@@ -1,6 +1,8 @@
 /* connhook serve: the webhook itself. */
 #include "cli/cli.h"
 
+#include "cli/handover.h"
+
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -19,6 +21,10 @@ static const char help[] =
 	"Answers the admission reviews of a Kubernetes API server over HTTPS.\n"
 	"\n"
 	"      --config FILE             the configuration; default: the built-in 'managed' one\n"
+	"      --handover DIR            use a changed configuration two minutes later, and accept until then\n"
+	"                                and for a while what it injects as well: other instances learn of it\n"
+	"                                at another time. A new instance takes the one before from\n"
+	"                                DIR/previous.yaml, changed at DIR/replaced (seconds since 1970)\n"
 	"      --tls-cert FILE           the serving certificate, or a chain, leaf first (PEM)\n"
 	"      --tls-key FILE            its key (PEM)\n"
 	"      --self-signed DIR         use the certificates in DIR; make them if there are none\n"
@@ -49,6 +55,7 @@ static const char help[] =
 
 enum {
 	OPTION_CONFIG = 256,
+	OPTION_HANDOVER,
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
 	OPTION_SELF_SIGNED,
@@ -68,6 +75,7 @@ enum {
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"handover", required_argument, NULL, OPTION_HANDOVER},
 	{"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
 	{"tls-key", required_argument, NULL, OPTION_TLS_KEY},
 	{"self-signed", required_argument, NULL, OPTION_SELF_SIGNED},
@@ -96,6 +104,7 @@ struct wish {
 	struct str client_names[LIMIT_CLIENT_NAMES];
 	size_t client_name_count;
 	struct server_options options;
+	struct handover handover;
 	bool help;
 };
 
@@ -151,6 +160,9 @@ static int parse_option(int c, char **argv, struct wish *out)
 	case OPTION_CONFIG:
 		out->config = optarg;
 		return EXIT_OK;
+	case OPTION_HANDOVER:
+		out->handover.directory = optarg;
+		return EXIT_OK;
 	case OPTION_TLS_CERT:
 		out->tls_cert = optarg;
 		return EXIT_OK;
@@ -205,6 +217,8 @@ static int check_wish(const struct wish *wish)
 		return cli_fail("--tls-key needs --tls-cert FILE as well");
 	if (wish->self_signed == NULL && wish->tls_key == NULL)
 		return cli_fail("--tls-cert needs --tls-key FILE as well");
+	if (wish->handover.directory != NULL && wish->config == NULL)
+		return cli_fail("--handover needs --config FILE, which is what changes");
 	if (wish->client_name_count > 0 && wish->client_ca == NULL)
 		return cli_fail("--client-name needs --client-ca FILE, which says who signs the names");
 	return EXIT_OK;
@@ -263,14 +277,14 @@ static int use_self_signed(struct wish *wish, struct arena *arena, const char **
 /* It is read again and again, so that it has to be a file, and one that cannot keep the reader. */
 static int read_config(void *context, struct config **out, struct error *err)
 {
-	const struct wish *wish = context;
+	struct wish *wish = context;
 	if (wish->config == NULL)
 		return cli_config(NULL, out, err);
 	struct buf text;
 	buf_init(&text, LIMIT_CONFIG);
 	int code = file_read(wish->config, LIMIT_CONFIG, &text, err);
 	if (code == 0)
-		code = config_load(buf_str(&text), wish->config, out, err);
+		code = handover_config(&wish->handover, buf_str(&text), wish->config, time(NULL), out, err);
 	buf_free(&text);
 	return code;
 }
@@ -301,7 +315,7 @@ static int serve(struct wish *wish, struct arena *arena, struct error *err)
 int cmd_serve(int argc, char **argv)
 {
 	struct log log = LOG_TO(STDERR_FILENO);
-	struct wish wish = {.options = {
+	struct wish wish = {.handover.log = &log, .options = {
 		.tls_priorities = TLS_PRIORITIES,
 		.threads = server_default_threads(),
 		.request_seconds = REQUEST_SECONDS,
@@ -318,6 +332,7 @@ int cmd_serve(int argc, char **argv)
 	struct arena arena = {0};
 	struct error err;
 	code = serve(&wish, &arena, &err);
+	handover_dispose(&wish.handover);
 	arena_free(&arena);
 	return code == 0 ? EXIT_OK : cli_fail("%s", err.text);
 }

@@ -14,6 +14,7 @@ void config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	config_free(c->other);
 	arena_free(&c->arena);
 	free(c);
 }

@@ -103,6 +103,7 @@ struct config {
 	struct names exempt_namespaces, exempt_users, exempt_groups; /* globs */
 	bool audit;                                    /* what would be denied is allowed, with a warning */
 	struct rule_config rules[RULE_COUNT];
+	struct config *other; /* while one hands over to another: what that injects is complete, too; owned; or NULL */
 };
 
 /*

@@ -244,6 +244,27 @@ static bool gives_stored_template(struct call *c)
 	       entry_same(result.template, c->old_workload.template);
 }
 
+static bool is_complete(const struct plan *plan)
+{
+	return plan->problems.count == 0 && plan->missing.count == 0;
+}
+
+/*
+ * While one configuration hands over to another, an instance may have injected by either: what the other one finds
+ * complete is judged by that one's plan. Both are the platform's; nothing that the object says has a part in it.
+ */
+static void accept_other(struct call *c, const struct workload *old)
+{
+	const struct config *other = c->config->other;
+	if (c->phase != PHASE_VALIDATE || other == NULL || is_complete(&c->plan))
+		return;
+	struct plan plan = {.skipped = skip_request(other, &c->request)};
+	if (plan.skipped == NULL)
+		plan_make(c->arena, other, &c->workload, c->request.namespace, old, &plan);
+	if (is_complete(&plan))
+		c->plan = plan;
+}
+
 /* Passes on what the plan warns of. */
 static void advise(struct call *c)
 {
@@ -265,8 +286,9 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	bool job_update = kind->template_is_immutable && c->has_old_workload;
 	if (job_update && (c->phase != PHASE_MUTATE || json_equal(c->workload.template, c->old_workload.template)))
 		return "job-update";
-	plan_make(c->arena, c->config, &c->workload, c->request.namespace, c->has_old_workload ? &c->old_workload : NULL,
-		  &c->plan);
+	const struct workload *before = c->has_old_workload ? &c->old_workload : NULL;
+	plan_make(c->arena, c->config, &c->workload, c->request.namespace, before, &c->plan);
+	accept_other(c, before);
 	if (job_update && !gives_stored_template(c))
 		return "job-update";
 	c->has_plan = true;

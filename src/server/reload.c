@@ -124,6 +124,13 @@ static void note(struct reload *r, const char *what, const char *file, int code,
 	show(file, code, now, shown);
 }
 
+static bool same_config(const struct config *a, const struct config *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return str_eq(a->fingerprint, b->fingerprint) && same_config(a->other, b->other);
+}
+
 static void reload_config(struct reload *r)
 {
 	struct config *config;
@@ -131,7 +138,7 @@ static void reload_config(struct reload *r)
 	int code = r->source->config(r->source->context, &config, &err);
 	if (code == 0) {
 		struct snapshot *used = service_snapshot(r->service);
-		bool same = str_eq(used->config->fingerprint, config->fingerprint);
+		bool same = same_config(used->config, config);
 		struct str fingerprint = config->fingerprint;
 		snapshot_release(used);
 		if (same) {

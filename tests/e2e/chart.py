@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import yaml
@@ -162,6 +163,26 @@ class Modes(unittest.TestCase):
         now = self.certificates(release)
         release.uninstall()
         return was, now
+
+    def test_a_changed_configuration_says_what_was_before(self):
+        """For a new Pod, which does not know what the others still inject by."""
+        release = Release(self, {})
+        first = release.get("configmap")["data"]
+        self.assertEqual(set(first), {"config.yaml"})
+        begun = int(time.time())
+        release.run("upgrade", {"config": OWN})
+        second = release.get("configmap")["data"]
+        self.assertEqual(second["previous.yaml"], first["config.yaml"])
+        self.assertTrue(begun <= int(second["replaced"]) <= time.time())
+        release.run("upgrade", {"config": OWN, "replicaCount": 3})
+        self.assertEqual(release.get("configmap")["data"], second)
+        release.run("upgrade", {"profile": "in-cluster"})
+        third = release.get("configmap")["data"]
+        self.assertEqual(third["previous.yaml"], first["config.yaml"], "OWN was never used")
+        CLUSTER.kubectl("patch", "configmap", "connhook", "-n", release.namespace, "-p",
+                        json.dumps({"data": {"replaced": str(begun - 1000)}}))
+        release.run("upgrade", {"config": OWN}, "--force-conflicts")
+        self.assertEqual(release.get("configmap")["data"]["previous.yaml"], third["config.yaml"])
 
     def certificates(self, release):
         secrets = json.loads(CLUSTER.kubectl("get", "secrets", "-n", release.namespace, "-o", "json",

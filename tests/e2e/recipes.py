@@ -97,6 +97,12 @@ export CGO_ENABLED=%d GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
 RECIPES = [
     upstream("kwok", "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=",
              {"kwok": "./cmd/kwok"}, ["kustomize/stage"]),
+    # v1.10.2 wants a newer Go than Kubernetes does.
+    upstream("rollouts-controller", "github.com/argoproj/argo-rollouts", "v1.10.1",
+             "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=",
+             {"rollouts-controller": "./cmd/rollouts-controller"}, ["manifests/crds"]),
+    upstream("external-secrets", "github.com/external-secrets/external-secrets", "v0.16.2",
+             "h1:iNY+gIgSyL5higXTfnz+hdPCaiB/43UiHLqE7HBpj68=", {"external-secrets": "."}, ["config/crds/bases"]),
     # What a node runs: tests/node. runc is C in part, and needs libseccomp-dev, which `make node` installs.
     upstream("containerd", "github.com/containerd/containerd/v2", "v2.4.2",
              "h1:p6Qg+xbEz8lvwdhHDx0U469xENvp4LgGBx+E7djXkGw=",
@@ -144,7 +150,11 @@ def version():
 
 
 def read_files(folder, *names):
-    return {name: open(os.path.join(folder, name), encoding="utf-8").read() for name in names}
+    files = {}
+    for name in names:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            files[name] = file.read()
+    return files
 
 
 def kubernetes(wanted):

@@ -2,6 +2,7 @@
 """connhook's image and chart on a node, under load. tests/node/run.py starts it, in namespaces of its own."""
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import ssl
 import sys
 import time
 import unittest
+import urllib.request
 
 import images
 from cluster import ClusterError, wait_for
@@ -19,6 +21,7 @@ CHART = os.path.join(images.ROOT, "charts", "connhook")
 NAMESPACE = "connhook"
 ROLLOUT = "--timeout=180s"
 SETTLE_SECONDS = 120    # the kubelet brings a changed ConfigMap or Secret within its sync period and cache's age
+HANDOVER_SECONDS = 300  # a changed configuration is in use two to three minutes after the change
 QUIET_SECONDS = 5       # of load before and after what is done
 LARGE = 900000          # bytes of a review that fills memory
 
@@ -50,6 +53,12 @@ def served(pod):
     with socket.create_connection((pod["status"]["podIP"], 8443), 10) as plain:
         with context.wrap_socket(plain) as tls:
             return tls.getpeercert(True)
+
+
+def configuration(pod):
+    """The fingerprint of the configuration that the Pod uses."""
+    with urllib.request.urlopen("http://%s:8080/version" % pod["status"]["podIP"], timeout=10) as answer:
+        return json.load(answer)["configuration"]
 
 
 def swapped(pod, volume, kind):
@@ -115,12 +124,26 @@ class Scenarios(unittest.TestCase):
             NODE.kubectl("rollout", "status", "deployment/connhook", "-n", NAMESPACE, ROLLOUT)
         self.loaded("rollout restart", restart)
 
-    def test_4_upgrade(self):
+    def upgrade(self, what, name, **values):
+        """Upgrades under load, until every Pod injects the Secret of that name."""
+        def change():
+            begun = time.monotonic()
+            self.install("upgrade", **self.provided(**values))
+            wait_for(lambda: all(configuration(pod) != before for pod in ready()), HANDOVER_SECONDS,
+                     "all Pods use the new configuration")
+            print("measured: in use after %.0f s" % (time.monotonic() - begun), flush=True)
+        before = configuration(ready()[0])
+        self.assertEqual(self.loaded(what, change).names, [name])
+
+    def test_4a_upgrade(self):
         NODE.ctr("images", "tag", images.CONNHOOK + ":0.1.0", images.CONNHOOK + ":next")
-        load = self.loaded("helm upgrade, configuration and tag", lambda: self.install(
-            "upgrade", **self.provided(config=OWN, image={"tag": "next"})))
-        self.assertEqual(load.names, ["load-database"])
+        self.upgrade("helm upgrade, configuration and tag", "load-database", config=OWN, image={"tag": "next"})
         self.assertTrue(all(pod["spec"]["containers"][0]["image"].endswith(":next") for pod in ready()))
+
+    def test_4b_upgrade_of_the_configuration_alone(self):
+        names = [pod["metadata"]["name"] for pod in ready()]
+        self.upgrade("helm upgrade, configuration alone", "load-db", image={"tag": "next"})
+        self.assertEqual([pod["metadata"]["name"] for pod in ready()], names, "no Pod was replaced")
 
     def test_5_the_kubelet_swaps_a_rotated_certificate(self):
         with open(NODE.path("second.crt"), encoding="ascii") as file:
