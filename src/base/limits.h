@@ -19,6 +19,7 @@
 #define LIMIT_DIRECTORY_DEPTH 32      /* directories below the one given to `review` */
 #define LIMIT_YAML_NODES 4000000UL    /* nodes of one YAML document, aliases expanded */
 #define LIMIT_YAML_ALIASED 200000UL    /* nodes that all aliases of a run stand for together */
+#define LIMIT_YAML_REPEATS 64         /* keys of one document that stand twice, and are told */
 #define LIMIT_YAML_DEPTH 256          /* levels of nesting in YAML */
 #define LIMIT_ANNOTATION (256 * KIB)  /* all annotations of one object, as Kubernetes counts them */
 #define LIMIT_LIST 64                 /* elements of a list in an annotation */

@@ -7,7 +7,6 @@
 #include "codec/yaml_scalar.h"
 
 #include <search.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -34,11 +33,11 @@ struct reader {
 	struct str text;
 	size_t first_line;
 	yaml_parser_t parser;
+	size_t seen, seen_index; /* bytes, and characters as libyaml counts them, that ends_in_comma has passed */
 	struct frame frames[LIMIT_YAML_DEPTH];
 	size_t depth;
 	size_t nodes;  /* of the document, aliases expanded */
-	size_t *aliased; /* nodes that aliases may still add */
-	bool strict;   /* tags of somebody's own are refused */
+	struct yaml_lenient *lenient; /* NULL: tags of somebody's own, and keys that stand twice, are refused */
 	void *anchors; /* a tsearch tree of struct anchor */
 	const struct yaml_node *root;
 	struct yaml_candidates candidates;
@@ -274,11 +273,21 @@ static int tagged_kind(struct reader *r, const struct yaml_node *node, struct st
 		*out = kind == YAML_FLOAT && found == YAML_INT ? YAML_INT : kind;
 		return 0;
 	}
-	if (r->strict)
+	if (r->lenient == NULL)
 		return yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
 				     "an unknown tag; a scalar may have !!str !!int !!float !!bool !!null !!binary");
 	*out = YAML_STRING; /* a tag of somebody's own, such as !Ref */
 	return 0;
+}
+
+/* Does a comma stand at the mark? Marks come in their order. */
+static bool ends_in_comma(struct reader *r, yaml_mark_t mark)
+{
+	for (; r->seen < r->text.n && r->seen_index < mark.index; r->seen_index++)
+		do
+			r->seen++;
+		while (r->seen < r->text.n && ((unsigned char)r->text.p[r->seen] & 0xC0) == 0x80);
+	return r->seen < r->text.n && r->text.p[r->seen] == ',';
 }
 
 static int take_scalar(struct reader *r, const yaml_event_t *event)
@@ -289,6 +298,10 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	struct yaml_node *node;
 	int rc = node_new(r, YAML_STRING, event->start_mark, &node);
+	/* [!a, b] is a list of two for libyaml; for kubectl the comma is of the tag, and b has it. */
+	if (rc == 0 && tagged && value.n == 0 && plain && r->lenient != NULL && ends_in_comma(r, event->end_mark))
+		rc = yaml_error_at(r->err, node->line, node->column, ERR_INVALID,
+				   "a comma directly behind a tag, which readers of YAML take differently; put a blank before it");
 	if (rc == 0 && tagged)
 		rc = tagged_kind(r, node, tag, value, &node->kind);
 	else if (rc == 0 && plain)
@@ -338,11 +351,13 @@ static int take_alias(struct reader *r, const yaml_event_t *event)
 				     "alias *%.*s stands inside the value that it repeats", STR_ARG(name));
 	if (r->depth + anchor->height > LIMIT_YAML_DEPTH)
 		return too_deep(r, event->start_mark);
-	if (anchor->nodes > *r->aliased)
+	size_t *aliased = r->lenient != NULL ? &r->lenient->aliased : NULL; /* else the limit of nodes counts them */
+	if (aliased != NULL && anchor->nodes > *aliased)
 		return yaml_error_at(r->err, line, column, ERR_LIMIT,
 				     "aliases stand for more than %lu nodes in all; write them out, or fewer of them",
 				     LIMIT_YAML_ALIASED);
-	*r->aliased -= anchor->nodes;
+	if (aliased != NULL)
+		*aliased -= anchor->nodes;
 	r->nodes += anchor->nodes - 1;
 	struct yaml_node *node;
 	int rc = node_new(r, anchor->node->kind, event->start_mark, &node);
@@ -358,7 +373,7 @@ static int collection_start(struct reader *r, enum yaml_kind kind, const yaml_ch
 {
 	size_t line = mark.line + 1, column = mark.column + 1;
 	struct str usual = kind == YAML_MAPPING ? STR("map") : STR("seq");
-	if (r->strict && tag != NULL && !str_eq(core_tag(tag, usual), usual))
+	if (r->lenient == NULL && tag != NULL && !str_eq(core_tag(tag, usual), usual))
 		return yaml_error_at(r->err, line, column, ERR_INVALID, "an unknown tag; %s may have !!%.*s",
 				     yaml_kind_name(kind), STR_ARG(usual));
 	if (wants_key(r))
@@ -383,7 +398,7 @@ static int collection_end(struct reader *r)
 {
 	struct frame *f = &r->frames[--r->depth];
 	if (f->node->kind == YAML_MAPPING) {
-		int rc = yaml_mapping_finish(r->arena, &r->candidates, f->node, r->err);
+		int rc = yaml_mapping_finish(r->arena, &r->candidates, f->node, r->lenient, r->err);
 		if (rc != 0)
 			return rc;
 	}
@@ -440,14 +455,14 @@ static int take_event(struct reader *r, const yaml_event_t *event)
 	return 0;
 }
 
-static int parse(struct arena *arena, struct str text, size_t first_line, size_t *aliased, bool strict,
+static int parse(struct arena *arena, struct str text, size_t first_line, struct yaml_lenient *lenient,
 		 const struct yaml_node ***documents, size_t *count, struct error *err)
 {
 	yaml_skip_preamble(&text, &first_line);
 	if (str_starts(text, STR("\xFF\xFE")) || str_starts(text, STR("\xFE\xFF")))
 		return yaml_error_at(err, first_line, 1, ERR_INVALID, "this is UTF-16; save it as UTF-8");
-	struct reader r = {.arena = arena, .err = err, .text = text, .first_line = first_line, .aliased = aliased,
-			   .strict = strict};
+	struct reader r = {.arena = arena, .err = err, .text = text, .first_line = first_line,
+			   .lenient = lenient};
 	if (!yaml_parser_initialize(&r.parser))
 		return error_nomem(err);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
@@ -477,12 +492,12 @@ static int parse(struct arena *arena, struct str text, size_t first_line, size_t
 int yaml_parse(struct arena *arena, struct str text, const struct yaml_node ***documents, size_t *count,
 	       struct error *err)
 {
-	size_t aliased = SIZE_MAX; /* the limit of nodes counts them too */
-	return parse(arena, text, 1, &aliased, true, documents, count, err);
+	return parse(arena, text, 1, NULL, documents, count, err);
 }
 
-int yaml_parse_part(struct arena *arena, struct str text, size_t first_line, size_t *aliased,
+int yaml_parse_part(struct arena *arena, struct str text, size_t first_line, struct yaml_lenient *lenient,
 		    const struct yaml_node ***documents, size_t *count, struct error *err)
 {
-	return parse(arena, text, first_line, aliased, false, documents, count, err);
+	*lenient = (struct yaml_lenient){.aliased = lenient->aliased};
+	return parse(arena, text, first_line, lenient, documents, count, err);
 }

@@ -1,7 +1,9 @@
 /* The keys of one YAML mapping: each once, and merge keys applied. */
 #include "codec/yaml_parts.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+
 #include <stdlib.h>
 
 const char yaml_merge_key[] = "<<";
@@ -96,6 +98,33 @@ static int check_duplicates(const struct yaml_candidates *c, struct error *err)
 			     text_quote(second->key).text, first->key_line);
 }
 
+/* Remembers the mapping's own entries whose key came before, sorted candidates given: how many there are in *found. */
+static int note_duplicates(struct arena *arena, const struct yaml_candidates *c, struct yaml_lenient *lenient,
+			   size_t *found, struct error *err)
+{
+	const struct yaml_node *own = NULL, *first = NULL;
+	*found = 0;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct yaml_node *node = c->list[i].node;
+		if (c->list[i].merged)
+			continue;
+		bool again = own != NULL && str_eq(own->key, node->key);
+		first = again ? first : node;
+		own = node;
+		*found += again;
+		if (!again || lenient->repeat_count == LIMIT_YAML_REPEATS)
+			continue;
+		struct yaml_repeat *items =
+			arena_grow(arena, lenient->repeats, lenient->repeat_count, &lenient->repeat_capacity, sizeof *items);
+		if (items == NULL)
+			return error_nomem(err);
+		lenient->repeats = items;
+		items[lenient->repeat_count++] =
+			(struct yaml_repeat){node->key, node->key_line, node->key_column, first->key_line};
+	}
+	return 0;
+}
+
 /* Replaces the mapping's entries by the winners among the sorted candidates. */
 static int relink(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping, struct error *err)
 {
@@ -118,10 +147,11 @@ static int relink(struct arena *arena, struct yaml_candidates *c, struct yaml_no
 	return 0;
 }
 
-int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping, struct error *err)
+int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping,
+			struct yaml_lenient *lenient, struct error *err)
 {
 	c->count = 0;
-	size_t rank = 0;
+	size_t rank = 0, repeated = 0;
 	bool merges = false;
 	for (const struct yaml_node *e = mapping->first; e != NULL; e = e->next) {
 		merges = merges || is_merge(e);
@@ -130,6 +160,6 @@ int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct y
 			return rc;
 	}
 	sort(c, c->count, by_key_and_rank);
-	int rc = check_duplicates(c, err);
-	return rc != 0 || !merges ? rc : relink(arena, c, mapping, err);
+	int rc = lenient != NULL ? note_duplicates(arena, c, lenient, &repeated, err) : check_duplicates(c, err);
+	return rc != 0 || (!merges && repeated == 0) ? rc : relink(arena, c, mapping, err);
 }

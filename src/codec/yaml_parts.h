@@ -16,14 +16,10 @@ struct yaml_candidates {
 /*
  * Checks the keys of a mapping whose entries are complete, and replaces merge entries by what they bring: copies in
  * the arena. ERR_INVALID with the place: a key twice, or a merge key with something else than mappings. ERR_NOMEM.
+ * With `lenient`, the last of equal keys is kept, and where they stand is added there.
  */
-int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping, struct error *err);
-
-/*
- * Moves *text behind the lines before a document that hold nothing but blanks, a comment or a separator, and counts
- * them in *line. Behind them a byte order mark may stand, which libyaml knows only at the beginning.
- */
-void yaml_skip_preamble(struct str *text, size_t *line);
+int yaml_mapping_finish(struct arena *arena, struct yaml_candidates *c, struct yaml_node *mapping,
+			struct yaml_lenient *lenient, struct error *err);
 
 /* error_set with "LINE:COLUMN: " in front. */
 int yaml_error_at(struct error *err, size_t line, size_t column, int code, const char *format, ...)

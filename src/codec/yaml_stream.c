@@ -55,6 +55,18 @@ bool yaml_next_part(struct str *rest, struct str *part, size_t *lines)
 	return true;
 }
 
+struct str yaml_behind_separator(struct str part, size_t *line)
+{
+	struct str first;
+	for (*line = 0; str_split(&part, '\n', &first); (*line)++) {
+		if (is_preamble(first))
+			continue;
+		first = without_mark(first);
+		return is_separator(first) ? str_trim(str_from(first, 3)) : (struct str){NULL, 0};
+	}
+	return (struct str){NULL, 0};
+}
+
 void yaml_skip_preamble(struct str *text, size_t *line)
 {
 	for (;;) {

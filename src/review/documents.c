@@ -2,6 +2,9 @@
 #include "review/reading.h"
 
 #include "base/limits.h"
+#include "base/text.h"
+#include "codec/json_scan.h"
+#include "codec/utf16.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +85,54 @@ static bool is_no_manifest(const struct json *object)
 	return str_starts(version, STR("kustomize.config.k8s.io/")) || str_starts(version, STR("connhook.zerotouch.io/"));
 }
 
-/* One document, or the items of a List. */
+/* An item of a list without apiVersion and kind: the list's say what it is, as for kubectl. NULL without memory. */
+static const struct json *named_after_list(struct arena *arena, const struct json *item, struct str version,
+					   struct str kind)
+{
+	const struct json *v = NULL;
+	struct buf text;
+	buf_init(&text, LIMIT_MANIFEST * 2);
+	json_write(&text, item);
+	if (text.n > 0)
+		buf_cut(&text, text.n - 1); /* the brace */
+	buf_addz(&text, json_first(item) != NULL ? ",\"apiVersion\":" : "\"apiVersion\":");
+	json_write_string(&text, version);
+	buf_addz(&text, ",\"kind\":");
+	json_write_string(&text, (struct str){kind.p, kind.n - (sizeof "List" - 1)});
+	buf_addc(&text, '}');
+	if (text.error != 0 || json_parse_in(arena, buf_str(&text), &v, NULL) != 0)
+		v = NULL;
+	buf_free(&text);
+	return v;
+}
+
+static int add_document(const struct reading *r, const struct json *v, const struct yaml_node *node, size_t line);
+
+/* The items of any object that has some: for kubectl it is a list, whatever its kind. */
+static int add_items(const struct reading *r, const struct json *list, const struct yaml_node *node, size_t line)
+{
+	struct str kind = json_string(json_getz(list, "kind")), version = json_string(json_getz(list, "apiVersion"));
+	const struct json *items = json_getz(list, "items");
+	const struct yaml_node *places = yaml_get(node, STR("items")), *at = places != NULL ? places->first : NULL;
+	if (json_kind(items) != JSON_ARRAY && json_kind(items) != JSON_NULL)
+		return reading_fault(r, places != NULL ? places->key_line : line, 0,
+				     "items is %s; expected a list of objects", json_kind_name(json_kind(items)));
+	bool typed = str_ends(kind, STR("List")) && kind.n > sizeof "List" - 1;
+	int rc = 0;
+	for (const struct json *e = json_first(items); e != NULL && rc == 0; e = json_next(e)) {
+		const struct json *item = e;
+		if (typed && json_kind(e) == JSON_OBJECT && json_string(json_getz(e, "kind")).n == 0 &&
+		    json_string(json_getz(e, "apiVersion")).n == 0)
+			item = named_after_list(&r->m->arena, e, version, kind);
+		if (item == NULL)
+			return error_nomem(r->err);
+		rc = add_document(r, item, at, at != NULL ? at->line : line);
+		at = at != NULL ? at->next : NULL;
+	}
+	return rc;
+}
+
+/* One document, or the items of a list. */
 static int add_document(const struct reading *r, const struct json *v, const struct yaml_node *node, size_t line)
 {
 	if (r->found && is_no_manifest(v))
@@ -93,17 +143,9 @@ static int add_document(const struct reading *r, const struct json *v, const str
 	if (kind.n == 0 || json_string(json_getz(v, "apiVersion")).n == 0)
 		return reading_fault(r, line, 0, "the document has no %s; expected a Kubernetes object",
 				  kind.n == 0 ? "kind" : "apiVersion");
-	const struct json *list = json_getz(v, "items");
-	bool is_list = str_ends(kind, STR("List")) && (json_kind(list) == JSON_ARRAY || str_eqz(kind, "List"));
-	if (!is_list)
-		return add_object(r, &(struct manifest){r->source, line, v, node});
-	const struct yaml_node *items = yaml_get(node, STR("items")), *item = items != NULL ? items->first : NULL;
-	int rc = 0;
-	for (const struct json *e = json_first(list); e != NULL && rc == 0; e = json_next(e)) {
-		rc = add_document(r, e, item, item != NULL ? item->line : line);
-		item = item != NULL ? item->next : NULL;
-	}
-	return rc;
+	if (json_getz(v, "items") != NULL)
+		return add_items(r, v, node, line);
+	return add_object(r, &(struct manifest){r->source, line, v, node});
 }
 
 /* ---- text ---- */
@@ -160,45 +202,92 @@ static int add_node(const struct reading *r, const struct yaml_node *node)
 	return rc;
 }
 
-/* Each document by itself: one that is malformed does not hide the others. */
-static int add_yaml(const struct reading *r, struct str text)
+/* Keys that stand twice, of a document that was added: it is judged by the last of each, as kubectl takes it. */
+static int add_repeats(const struct reading *r)
 {
-	struct str part;
-	size_t line = 1, lines;
+	const struct yaml_lenient *l = &r->m->lenient;
 	int rc = 0;
-	while (rc == 0 && yaml_next_part(&text, &part, &lines)) {
-		const struct yaml_node **documents;
-		struct error why;
-		size_t count;
-		rc = yaml_parse_part(&r->m->arena, part, line, &r->m->aliased, &documents, &count, &why);
-		if (rc != 0)
-			rc = malformed(r, rc, &why, part);
-		else
-			for (size_t i = 0; i < count && rc == 0; i++)
-				rc = add_node(r, documents[i]);
-		line += lines;
-	}
+	for (size_t i = 0; i < l->repeat_count && rc == 0; i++)
+		rc = reading_fault(r, l->repeats[i].line, l->repeats[i].column,
+				   "key %s stands in this mapping twice, first at line %zu; remove one",
+				   text_quote(l->repeats[i].key).text, l->repeats[i].first_line);
 	return rc;
 }
 
-/*
- * The places of a JSON text, read as YAML: NULL when YAML cannot read it. All tabs in JSON stand between values, where
- * YAML knows none.
- */
+/* The last line of a file has an end for kubectl, which the last line of a block is about. Absent without memory. */
+static struct str with_line_end(struct arena *arena, struct str part)
+{
+	return part.n == 0 || part.p[part.n - 1] == '\n' ? part : arena_fmt(arena, "%.*s\n", STR_ARG(part));
+}
+
+/* One part of a stream of YAML. */
+static int add_yaml(const struct reading *r, struct str text, size_t line)
+{
+	struct manifests *m = r->m;
+	struct str part = with_line_end(&m->arena, text);
+	if (part.p == NULL)
+		return error_nomem(r->err);
+	const struct yaml_node **documents;
+	struct error why;
+	size_t count, before = m->count + m->unreadable_count, at;
+	struct str behind = yaml_behind_separator(part, &at);
+	if (behind.n > 0)
+		return r->found && !is_meant_as_manifest(part)
+			       ? reading_pass_over(r)
+			       : reading_fault(r, line + at, 4,
+					       "found %s behind ---; kubectl allows nothing but a comment there: begin a line",
+					       text_quote(behind).text);
+	int rc = yaml_parse_part(&m->arena, part, line, &m->lenient, &documents, &count, &why);
+	if (rc != 0)
+		return malformed(r, rc, &why, part);
+	if (count > 0)
+		rc = add_node(r, documents[0]);
+	if (rc == 0 && m->count + m->unreadable_count > before)
+		rc = add_repeats(r);
+	return rc;
+}
+
+/* A JSON text with blanks for the tabs between values, where YAML knows none. Absent without memory. */
+static struct str without_tabs(struct arena *arena, struct str text)
+{
+	char *p = arena_alloc(arena, text.n + 1);
+	if (p == NULL)
+		return (struct str){NULL, 0};
+	bool quoted = false, escaped = false;
+	for (size_t i = 0; i < text.n; i++) {
+		p[i] = text.p[i] == '\t' && !quoted ? ' ' : text.p[i];
+		quoted = text.p[i] == '"' && !escaped ? !quoted : quoted;
+		escaped = text.p[i] == '\\' && !escaped;
+	}
+	p[text.n] = '\0';
+	return (struct str){p, text.n};
+}
+
+/* The places of a JSON text, read as YAML: NULL when YAML cannot read it. */
 static const struct yaml_node *json_places(struct arena *arena, struct str text, size_t line)
 {
 	const struct yaml_node **documents;
+	struct yaml_lenient lenient = {0}; /* JSON has no aliases */
 	size_t count;
-	struct str copy = arena_str(arena, text);
-	char *p = arena_alloc(arena, copy.n);
-	if (copy.p == NULL || p == NULL)
+	struct str same = without_tabs(arena, text);
+	if (same.p == NULL)
 		return NULL;
-	for (size_t i = 0; i < copy.n; i++)
-		p[i] = copy.p[i] == '\t' ? ' ' : copy.p[i];
-	size_t aliased = 0; /* JSON has none */
-	struct str same = {p, copy.n};
-	bool read = yaml_parse_part(arena, same, line, &aliased, &documents, &count, NULL) == 0 && count == 1;
+	bool read = yaml_parse_part(arena, same, line, &lenient, &documents, &count, NULL) == 0 && count == 1;
 	return read ? documents[0] : NULL;
+}
+
+/* One object of a stream of JSON; what is no JSON may be YAML, with an object that begins as JSON does. */
+static int add_json(const struct reading *r, struct str text, size_t line)
+{
+	const struct json *v;
+	struct error why;
+	int rc = json_parse_in(&r->m->arena, text, &v, &why);
+	if (rc == ERR_NOMEM)
+		return error_nomem(r->err);
+	if (rc == 0)
+		return add_document(r, v, json_places(&r->m->arena, text, line), line);
+	struct str same = without_tabs(&r->m->arena, text);
+	return same.p != NULL ? add_yaml(r, same, line) : error_nomem(r->err);
 }
 
 /* The length of the object that the text begins with, quotes respected; 0 when it does not end. */
@@ -227,47 +316,75 @@ static size_t count_lines(struct str text)
 	return lines;
 }
 
-/* One object after the other, as jq and kubectl write them. *read: all of it is JSON; else nothing has been added. */
-static int add_json(const struct reading *r, struct str text, bool *read)
+/* The JSON object that the text begins with; absent when it is none. */
+static struct str leading_json(struct str text)
 {
-	struct arena *arena = &r->m->arena;
-	const struct json *v;
-	struct str rest = str_trim(text);
-	*read = rest.n > 0;
-	for (size_t n; rest.n > 0 && *read; rest = str_trim(str_from(rest, n))) {
-		n = object_length(rest);
-		*read = rest.p[0] == '{' && n > 0;
-		n = *read ? n : rest.n;
+	struct json_cut nothing = {.outer = "", .names = {"", ""}};
+	struct str object = {text.p, str_starts(text, STR("{")) ? object_length(text) : 0};
+	return object.n > 0 && json_scan_cut(object, &nothing, NULL) == 0 ? object : (struct str){NULL, 0};
+}
+
+void text_parts_begin(struct text_parts *parts, struct str text)
+{
+	if (str_starts(text, STR("\xEF\xBB\xBF")))
+		text = str_from(text, 3);
+	*parts = (struct text_parts){.rest = text, .line = 1, .json = true};
+}
+
+bool text_parts_next(struct text_parts *parts, struct text_part *out)
+{
+	struct str begin = str_trim(parts->rest);
+	struct str object = parts->json ? leading_json(begin) : (struct str){NULL, 0};
+	size_t lines;
+	parts->json = object.n > 0;
+	if (parts->json) {
+		parts->line += count_lines((struct str){parts->rest.p, (size_t)(begin.p - parts->rest.p)});
+		*out = (struct text_part){object, parts->line, true};
+		parts->rest = str_from((struct str){begin.p, parts->rest.n - (size_t)(begin.p - parts->rest.p)}, object.n);
+		parts->line += count_lines(object);
+		return true;
 	}
-	rest = text;
-	int rc = 0;
-	for (size_t n, line = 1; *read && rc == 0 && str_trim(rest).n > 0; rest = str_from(rest, n)) {
-		struct str begin = str_trim(rest);
-		size_t blank = (size_t)(begin.p - rest.p);
-		line += count_lines((struct str){rest.p, blank});
-		n = blank + object_length(begin);
-		struct str part = {begin.p, n - blank};
-		struct error why;
-		rc = json_parse_in(arena, part, &v, &why);
-		const struct yaml_node *node = rc == 0 ? json_places(arena, part, line) : NULL;
-		if (rc == 0) {
-			rc = add_document(r, v, node, line);
-		} else if (rc == ERR_INVALID && part.p == str_trim(text).p) {
-			*read = false; /* YAML may still read it, and has the better sentence */
-			return 0;
-		} else {
-			rc = rc == ERR_NOMEM ? error_nomem(r->err) : reading_fault(r, line, 0, "%s", why.text);
-		}
-		line += count_lines(part);
-	}
-	return rc;
+	out->line = parts->line;
+	out->json = false;
+	if (!yaml_next_part(&parts->rest, &out->text, &lines))
+		return false;
+	parts->line += lines;
+	return true;
+}
+
+int reading_add_part(const struct reading *r, const struct text_part *part)
+{
+	if (part->json)
+		return add_json(r, part->text, part->line);
+	/* A part of a stream of YAML may be JSON, which can say more: pairs of \u, and tabs. */
+	struct str begin = part->text;
+	size_t line = part->line;
+	yaml_skip_preamble(&begin, &line);
+	struct str object = str_trim(begin);
+	if (!str_starts(object, STR("{")) || object_length(object) != object.n)
+		return add_yaml(r, part->text, part->line);
+	line += count_lines((struct str){begin.p, (size_t)(object.p - begin.p)});
+	return add_json(r, object, line);
 }
 
 int reading_add_text(const struct reading *r, struct str text)
 {
-	bool read;
-	if (str_starts(text, STR("\xEF\xBB\xBF")))
-		text = str_from(text, 3);
-	int rc = add_json(r, text, &read);
-	return rc == 0 && !read ? add_yaml(r, text) : rc;
+	struct text_parts parts;
+	struct text_part part;
+	struct buf decoded;
+	int rc = 0;
+	buf_init(&decoded, LIMIT_MANIFEST * 2);
+	if (utf16_is_marked(text)) {
+		utf16_decode(&decoded, text);
+		if (decoded.error == ERR_LIMIT)
+			rc = reading_fault(r, 0, 0, "the file is too large; split it");
+		else if (decoded.error != 0)
+			rc = error_nomem(r->err);
+		text = buf_str(&decoded);
+	}
+	text_parts_begin(&parts, text);
+	while (rc == 0 && text_parts_next(&parts, &part))
+		rc = reading_add_part(r, &part);
+	buf_free(&decoded);
+	return rc;
 }

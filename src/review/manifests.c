@@ -15,7 +15,7 @@ void manifests_free(struct manifests *m)
 
 void manifests_init(struct manifests *m)
 {
-	*m = (struct manifests){.aliased = LIMIT_YAML_ALIASED};
+	*m = (struct manifests){.lenient = {.aliased = LIMIT_YAML_ALIASED}};
 }
 
 /* Adds a finding: 0, or ERR_NOMEM. */

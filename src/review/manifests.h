@@ -39,7 +39,7 @@ struct manifests {
 	const char *stdin_name; /* NULL: "<stdin>" */
 	size_t passed_over;     /* files and documents found in directories that are no manifests */
 	size_t links;           /* found in directories, and not followed: they leave what was given */
-	size_t aliased;         /* what manifests_init sets */
+	struct yaml_lenient lenient;
 };
 
 #define REVIEW_STDIN "<stdin>"

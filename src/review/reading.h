@@ -18,6 +18,26 @@ int reading_fault(const struct reading *r, size_t line, size_t column, const cha
 /* Counts one more that is no manifest; 0. */
 int reading_pass_over(const struct reading *r);
 
+/* A part of a text that is read by itself: a document of YAML, or an object of a stream of JSON. */
+struct text_part {
+	struct str text;
+	size_t line; /* where it begins, from 1 */
+	bool json;
+};
+
+struct text_parts {
+	struct str rest;
+	size_t line;
+	bool json; /* nothing else has come so far */
+};
+
+/* Divides a text in UTF-8, which must outlive the parts, as kubectl does: JSON while it is, then YAML. */
+void text_parts_begin(struct text_parts *parts, struct str text);
+bool text_parts_next(struct text_parts *parts, struct text_part *out);
+
+/* Adds the objects of a part. ERR_NOMEM. */
+int reading_add_part(const struct reading *r, const struct text_part *part);
+
 /* Adds all objects of a text: YAML or JSON. ERR_NOMEM. */
 int reading_add_text(const struct reading *r, struct str text);
 
