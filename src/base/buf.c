@@ -11,19 +11,30 @@ void buf_init(struct buf *b, size_t limit)
 	*b = (struct buf){.limit = limit};
 }
 
-void buf_free(struct buf *b)
+void buf_init_in(struct buf *b, size_t limit, const struct arena *arena)
+{
+	*b = (struct buf){.limit = limit, .budget = arena->budget};
+}
+
+static void give_back(struct buf *b)
 {
 	free(b->p);
-	*b = (struct buf){.limit = b->limit};
+	budget_release(b->budget, b->capacity);
+	b->p = NULL;
+	b->n = b->capacity = 0;
+}
+
+void buf_free(struct buf *b)
+{
+	give_back(b);
+	b->error = 0;
 }
 
 void buf_fail(struct buf *b, int error)
 {
 	if (b->error != 0 || error == 0)
 		return;
-	free(b->p);
-	b->p = NULL;
-	b->n = b->capacity = 0;
+	give_back(b);
 	b->error = error;
 }
 
@@ -41,8 +52,11 @@ static bool reserve(struct buf *b, size_t more)
 	size_t wanted = b->capacity ? b->capacity : 64;
 	while (wanted <= b->n + more)
 		wanted *= 2;
-	char *larger = realloc(b->p, wanted);
+	size_t added = wanted - b->capacity;
+	bool paid = budget_memory(b->budget, added);
+	char *larger = paid ? realloc(b->p, wanted) : NULL;
 	if (larger == NULL) {
+		budget_release(b->budget, paid ? added : 0);
 		buf_fail(b, ERR_NOMEM);
 		return false;
 	}

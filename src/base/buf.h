@@ -10,11 +10,15 @@
 struct buf {
 	char *p;
 	size_t n, capacity, limit;
-	int error; /* 0, ERR_NOMEM or ERR_LIMIT */
+	struct budget *budget; /* pays for its memory and outlives it; NULL: none */
+	int error;             /* 0, ERR_NOMEM (also when the budget is over) or ERR_LIMIT */
 };
 
 /* An empty buffer that refuses to hold more than `limit` bytes. */
 void buf_init(struct buf *b, size_t limit);
+
+/* The same, paid for by the budget of the arena. */
+void buf_init_in(struct buf *b, size_t limit, const struct arena *arena);
 
 /* Gives the memory back; safe on an initialised or a zeroed buffer. */
 void buf_free(struct buf *b);

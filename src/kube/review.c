@@ -92,7 +92,7 @@ static struct str without_objects(struct arena *arena, struct str body, const st
 {
 	struct str first = cut->found[0], second = cut->found[1];
 	struct buf text;
-	buf_init(&text, body.n + 2 * sizeof "null");
+	buf_init_in(&text, body.n + 2 * sizeof "null", arena);
 	if (first.p == NULL || (second.p != NULL && second.p < first.p)) {
 		first = cut->found[1];
 		second = cut->found[0];
@@ -110,8 +110,9 @@ static struct str without_objects(struct arena *arena, struct str body, const st
 }
 
 /*
- * Parses the body. Where its tree would be more than the budget has, *too_large: who asks for what can still be told,
- * and the objects are left out. Nothing of them has been kept when that turns out, so the budget begins anew.
+ * Parses the body. Where that is more than the budget has, or too late, *too_large: who asks for what can still be
+ * told, and the objects are left out. Nothing of them has been kept when that turns out, so for this the memory begins
+ * anew, and what is left of the body, which no tenant writes, is read whatever the time is.
  */
 static int parse(struct arena *arena, struct str body, const struct json **root, bool *too_large, struct error *err)
 {
@@ -119,20 +120,23 @@ static int parse(struct arena *arena, struct str body, const struct json **root,
 	size_t held = budget != NULL ? budget->memory : 0;
 	*too_large = false;
 	int rc = json_parse_in(arena, body, root, err);
-	if (rc == 0 || budget == NULL || budget->over != BUDGET_MEMORY)
+	if (rc == 0 || budget == NULL || budget->over == BUDGET_KEPT)
 		return rc;
 	struct json_cut cut = {.outer = "request", .names = {"object", "oldObject"}};
 	rc = json_scan_cut(body, &cut, err);
 	if (rc != 0)
 		return rc;
-	budget->over = BUDGET_KEPT;
-	budget->memory = held;
+	const struct budget whole = *budget;
+	*budget = (struct budget){.memory_limit = whole.memory_limit, .memory = held};
 	arena->failed = false;
 	struct str rest = without_objects(arena, body, &cut);
 	rc = rest.p != NULL ? json_parse_in(arena, rest, root, err) : error_nomem(err);
 	*too_large = true;
-	if (rc == 0)
-		budget->over = BUDGET_MEMORY;
+	const struct budget rests = *budget;
+	*budget = whole;
+	budget->over = rc == 0 ? whole.over : rests.over;
+	budget->memory = rests.memory;
+	budget->work += rests.work;
 	return rc;
 }
 

@@ -313,7 +313,7 @@ static struct str denial_message(struct call *c)
 {
 	struct decision *d = c->out;
 	struct buf text;
-	buf_init(&text, LIMIT_RESPONSE);
+	buf_init_in(&text, LIMIT_RESPONSE, c->arena);
 	bool namespaced = d->namespace.n > 0, named = d->name.n > 0;
 	buf_fmt(&text, "%.*s%s%.*s%s%.*s", STR_ARG(str_utf8_cut(d->kind, LIMIT_QUOTE)), namespaced || named ? " " : "",
 		STR_ARG(str_utf8_cut(d->namespace, LIMIT_QUOTE)), namespaced && named ? "/" : "",
@@ -377,7 +377,7 @@ static size_t audit(struct call *c, struct review_audit entries[4])
 	}
 	if (c->finding_count > 0) {
 		struct buf text;
-		buf_init(&text, LIMIT_RESPONSE);
+		buf_init_in(&text, LIMIT_RESPONSE, c->arena);
 		for (size_t i = 0; i < c->finding_count && text.n < LIMIT_AUDIT_VALUE; i++)
 			buf_fmt(&text, "%s%s=%s", i > 0 ? "," : "", c->findings[i].rule,
 				c->findings[i].mode == MODE_ENFORCE ? "enforce" : c->findings[i].audited ? "audit" : "warn");
@@ -536,6 +536,7 @@ static void answer_over(struct call *c)
 	d->advice = NULL;
 	d->advice_count = 0;
 	buf_free(&d->body);
+	d->body.budget = NULL;
 	struct violations found = {.arena = c->arena};
 	violation_add(&found, STR(""), STR(LIMITS), "%.*s", STR_ARG(limit_message(c)));
 	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found);
@@ -556,7 +557,7 @@ void decide(const struct config *config, enum phase phase, struct str body, stru
 	struct error err;
 	struct call c = {.arena = &out->arena, .config = config, .phase = phase, .out = out};
 	budget_begin(out);
-	buf_init(&out->body, LIMIT_RESPONSE);
+	buf_init_in(&out->body, LIMIT_RESPONSE, c.arena);
 	int rc = review_parse(c.arena, body, &c.request, &err);
 	if (rc == 0) {
 		note_request(out, &c.request);

@@ -2,10 +2,10 @@
 
 #include "base/limits.h"
 
-void patch_init(struct patch *p)
+void patch_init(struct patch *p, const struct arena *arena)
 {
 	*p = (struct patch){0};
-	buf_init(&p->text, LIMIT_PATCH);
+	buf_init_in(&p->text, LIMIT_PATCH, arena);
 }
 
 void patch_free(struct patch *p)

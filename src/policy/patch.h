@@ -6,14 +6,14 @@
 #include "base/buf.h"
 #include "codec/json_writer.h"
 
-/* Begin with patch_init. Failures stay in `text`. */
+/* Begin with patch_init; the arena's budget pays for the text. Failures stay in `text`. */
 struct patch {
 	struct buf text;
 	struct json_writer writer;
 	size_t count;
 };
 
-void patch_init(struct patch *p);
+void patch_init(struct patch *p, const struct arena *arena);
 
 /* Ends the array and gives its text, which lives as long as the patch; absent when there is no operation. */
 struct str patch_finish(struct patch *p);

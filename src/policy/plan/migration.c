@@ -99,7 +99,7 @@ static const struct json *wanted(struct scene *s, const struct json *model, cons
 {
 	const struct wishes *wishes = &s->wishes;
 	struct buf text;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, s->arena);
 	struct json_writer w = {.out = &text};
 	jw_object(&w);
 	jw_member(&w, "name", s->config->migration_container);
@@ -133,7 +133,7 @@ static bool is_hashed(const struct field *field)
 static struct str record_of(struct scene *s, const struct json *want, struct str model)
 {
 	struct buf text;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, s->arena);
 	struct json_writer w = {.out = &text};
 	jw_object(&w);
 	write_field(&w, "command", json_getz(want, "command"));
@@ -267,7 +267,7 @@ static const struct json *merge(struct scene *s, const struct field *field, cons
 	*lacks = false;
 	if (h == NULL || w == NULL || model == NULL)
 		return NULL;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, s->arena);
 	struct json_writer writer = {.out = &text};
 	jw_array(&writer);
 	for (const struct json *e = json_first(want); e != NULL; e = json_next(e)) {

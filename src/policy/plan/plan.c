@@ -466,7 +466,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 			     .missing.arena = arena,
 			     .warnings.arena = arena};
 	struct patch patch;
-	patch_init(&patch);
+	patch_init(&patch, arena);
 	struct scene s = {
 		.arena = arena,
 		.config = config,

@@ -237,7 +237,7 @@ struct str record_members(struct arena *arena, const struct json *const *env, si
 	if (env_count == 0 && env_from_count == 0)
 		return STR("");
 	struct buf text;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, arena);
 	struct json_writer w = {.out = &text};
 	jw_list(&w, "env", env, env_count);
 	jw_list(&w, "envFrom", env_from, env_from_count);
@@ -280,7 +280,7 @@ struct str record_write(struct arena *arena, struct record_new *r, int *error)
 	if (r->part_count == 0 && r->pull_secret_count == 0 && r->migration.p == NULL)
 		return none;
 	struct buf text;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, arena);
 	struct json_writer w = {.out = &text};
 	jw_object(&w);
 	jw_member(&w, "app", r->app);

@@ -118,7 +118,7 @@ static void remove_record(struct scene *s, struct str metadata, struct str key)
 static const struct json *object_of(struct scene *s, struct str key, struct str below, struct str value)
 {
 	struct buf text;
-	buf_init(&text, LIMIT_PATCH);
+	buf_init_in(&text, LIMIT_PATCH, s->arena);
 	struct json_writer w = {.out = &text};
 	jw_object(&w);
 	jw_key_str(&w, key);
@@ -167,7 +167,7 @@ static struct str record_text(struct scene *s, struct record_new *r)
 	same.reloader = s->record.reloader;
 	if (r->migration.p != NULL && s->record.migration.value != NULL) {
 		struct buf text_before;
-		buf_init(&text_before, LIMIT_PATCH);
+		buf_init_in(&text_before, LIMIT_PATCH, s->arena);
 		json_write(&text_before, s->record.migration.value);
 		same.migration = plan_keep(s, &text_before);
 	}
