@@ -352,7 +352,7 @@ static const char *header_in(struct str text, bool script)
 {
 	for (size_t i = 0; i < text.n; i++) {
 		struct str rest = str_from(text, i);
-		if (begins(rest, "authorization:"))
+		if (begins(rest, "authorization:") || begins(rest, "authorization="))
 			rest = behind_blanks(str_from(rest, sizeof "authorization:" - 1));
 		else if (i > 0)
 			continue;

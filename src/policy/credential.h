@@ -25,6 +25,13 @@ bool credential_is_literal(struct str text);
  */
 bool credential_is_harmless(struct str name, struct str value);
 
+/* user:password under a name such as DB_CREDENTIALS, in capitals, where only a value of that form is one. */
+bool credential_is_login(struct str name, struct str value);
+
+/* What stands behind the name of a credential when there are several: _PROD, _OLD. */
+#define CREDENTIAL_NAME_SUFFIXES 29
+extern const char *const credential_name_suffixes[CREDENTIAL_NAME_SUFFIXES];
+
 /* Words that say nothing of a credential, in lower case: for policies that ask the same in another language. */
 #define CREDENTIAL_HARMLESS_WORDS 55
 extern const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS];

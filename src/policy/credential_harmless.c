@@ -14,6 +14,13 @@ const char *const credential_harmless_words[CREDENTIAL_HARMLESS_WORDS] = {
 	"ignore", "ignored", "any", "all", "manual",
 };
 
+const char *const credential_name_suffixes[CREDENTIAL_NAME_SUFFIXES] = {
+	"_PROD", "_PRODUCTION", "_DEV", "_DEVELOPMENT", "_TEST", "_TESTING", "_STAGING", "_STAGE",
+	"_QA", "_UAT", "_LOCAL", "_LIVE", "_SANDBOX", "_OLD", "_NEW", "_PREVIOUS",
+	"_PREV", "_CURRENT", "_NEXT", "_PRIMARY", "_SECONDARY", "_DEFAULT", "_BACKUP", "_VALUE",
+	"_BASE64", "_B64", "_RAW", "_PLAIN", "_PLAINTEXT",
+};
+
 /* References to stores, as the tools write them that replace them. */
 static const char *const references[] = {
 	"vault:", "ref+", "op://", "secret://", "secrets://", "secretref:", "secretsmanager:", "awssm", "aws-sm",
@@ -22,7 +29,7 @@ static const char *const references[] = {
 	"conjur:", "keyring:", "env:", "file:", "k8s:", "kubernetes:", "secret:", "sops:",
 	"{{", "${{", "!vault", "enc[", "enc:", "ejson:", "berglas:", "projects/", "passwordstore:", "pass:", "exec:",
 	"cmd:",
-	"avp.", "valuefrom:", "sealed:", "kms:", "{cipher}", "vault://", "age:",
+	"avp.", "avp:", "valuefrom:", "sealed:", "kms:", "{cipher}", "vault://", "age:",
 };
 
 /* Keys that are published on purpose. */
@@ -183,6 +190,7 @@ static bool contains(struct str text, const char *word)
 static bool is_name_of_a_secret(struct str name, struct str value)
 {
 	static const char *const secrets[] = {"PULL_SECRET", "PULLSECRET", "EXISTING_SECRET", "EXISTINGSECRET",
+					      "EXTERNAL_SECRET", "SEALED_SECRET",
 					      "TLS_SECRET", "K8S_SECRET", "KUBERNETES_SECRET", "CLUSTER_SECRET", "CERT_SECRET",
 					      "CREDENTIALS_SECRET", "CA_SECRET", "TARGET_SECRET", "SOURCE_SECRET",
 					      "REGISTRY_SECRET", "STORAGE_SECRET", "CONFIG_SECRET", "DB_SECRET"};
@@ -200,7 +208,8 @@ static bool is_name_of_a_secret(struct str name, struct str value)
 		return true;
 	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0] && !speaks; i++)
 		speaks = str_ends(name, str_of(secrets[i]));
-	return dash && speaks && (contains(name, "PULL") || contains(name, "EXISTING") || contains(value, "secret") ||
+	return dash && speaks && (contains(name, "PULL") || contains(name, "EXISTING") ||
+				  contains(name, "EXTERNAL") || contains(name, "SEALED") || contains(value, "secret") ||
 				  contains(value, "cred") || contains(value, "-tls") || contains(value, "-cert"));
 }
 
@@ -217,6 +226,26 @@ static bool is_name_of_a_cookie(struct str name, struct str value)
 	for (size_t i = 0; i < value.n; i++)
 		digit = digit || is_digit(value.p[i]);
 	return value.n < 16 || (!digit && value.n < 32);
+}
+
+bool credential_is_login(struct str name, struct str value)
+{
+	static const char *const names[] = {"CREDENTIALS", "CREDENTIAL", "CREDS", "_AUTH", "USERPASS", "LOGIN"};
+	size_t colon = str_find(value, ':'), digits = 0;
+	bool speaks = false;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		speaks = speaks || str_ends(name, str_of(names[i]));
+	if (!speaks || colon == 0 || colon + 1 >= value.n)
+		return false;
+	struct str user = {value.p, colon}, password = str_from(value, colon + 1);
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] == ' ' || value.p[i] == '/' || (value.p[i] == ':' && i > colon))
+			return false;
+	for (size_t i = 0; i < password.n; i++)
+		digits += is_digit(password.p[i]);
+	/* host:8080 is none */
+	return digits < password.n && !credential_is_harmless(name, value) && !credential_is_harmless(name, user) &&
+	       !credential_is_harmless(name, password);
 }
 
 bool credential_is_harmless(struct str name, struct str value)

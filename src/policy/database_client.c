@@ -109,7 +109,7 @@ static bool shell_runs_client(struct judge *j, const struct shell_word *words, s
 		i += option.p[option.n - 1] == 'o'; /* -o pipefail */
 	}
 	if (i >= count)
-		return !script;
+		return !script && j->depth == 0; /* within a script, it reads what comes through a pipe */
 	if (!words[i].whole)
 		return false;
 	return script ? script_runs_client(j, words[i].text) : is_named_after_work(words[i].text);
@@ -124,7 +124,7 @@ struct wrapper {
 };
 
 static const struct wrapper wrappers[] = {
-	{"env", "uCS", 0}, {"timeout", "ks", 1}, {"nice", "n", 0}, {"ionice", "cnp", 0}, {"nohup", "", 0},
+	{"env", "uC", 0}, {"timeout", "ks", 1}, {"nice", "n", 0}, {"ionice", "cnp", 0}, {"nohup", "", 0},
 	{"exec", "a", 0}, {"command", "", 0}, {"builtin", "", 0}, {"time", "fo", 0}, {"stdbuf", "ioe", 0},
 	{"tini", "peg", 0}, {"dumb-init", "r", 0}, {"catatonit", "", 0}, {"gosu", "", 1}, {"su-exec", "", 1},
 	{"setpriv", "", 0}, {"sudo", "ugCh", 0}, {"chroot", "", 1}, {"xargs", "InPLdsEa", 0}, {"setsid", "", 0},
@@ -173,7 +173,7 @@ static size_t behind_wrapper(const struct wrapper *w, const struct shell_word *w
 static const struct {
 	const char *name, *serves[8], *works[12];
 } commanded[] = {
-	{"cockroach", {"start", "start-single-node", "demo", "mt"}, {NULL}},
+	{"cockroach", {"start", "start-single-node", "demo", "mt", "shell"}, {NULL}},
 	{"clickhouse", {"server", "keeper", "su", "start", "restart", "install", "stop"}, {NULL}},
 	{"surreal", {"start"}, {NULL}},
 	{"dgraph", {"alpha", "zero"}, {NULL}},
@@ -257,6 +257,34 @@ static bool program_is_client(struct judge *j, struct str program, const struct 
 	return is_named_after_work(program);
 }
 
+/* What copies a program under another name, or says where it is. */
+static const char *const renamers[] = {"cp", "ln", "mv", "install", "which", "whereis", "type", NULL};
+static const char *const servers[] = {"postgres", "postmaster", "mysqld", "mysqld_safe", "mariadbd", "mongod", "mongos",
+				      "cassandra", "scylla", "clickhouse", "clickhouse-server", "cockroach", "influxd",
+				      "neo4j", "sqlservr", "arangod", "couchdb", "etcd", NULL};
+
+/* /usr/lib/postgresql/16/bin/postgres, postgres; not /backup/postgres, a directory of one's own. */
+static bool names_server(const struct shell_word *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct str word = words[i].text, name = base_name(word);
+		struct str folder = {word.p, word.n > name.n ? word.n - name.n - 1 : 0};
+		if (words[i].whole && is_one_of(name, servers) && (folder.n == 0 || str_ends(folder, STR("bin"))))
+			return true;
+	}
+	return false;
+}
+
+/* -S of env: one text that it splits into words of its own. */
+static bool splits_text(const struct shell_word *words, size_t count)
+{
+	for (size_t i = 1; i < count && words[i].text.n > 1 && words[i].text.p[0] == '-'; i++)
+		if (words[i].text.p[1] == 'S' || str_starts(words[i].text, STR("--split-string")) ||
+		    (words[i].text.p[1] != '-' && str_find(words[i].text, 'S') < words[i].text.n))
+			return true;
+	return false;
+}
+
 /* One command: is it known to serve nothing? */
 static bool runs_client(struct judge *j, const struct shell_word *words, size_t count)
 {
@@ -264,11 +292,15 @@ static bool runs_client(struct judge *j, const struct shell_word *words, size_t 
 		struct str program = base_name(words[0].text);
 		const struct wrapper *wrapper = find_wrapper(program);
 		size_t next;
+		if (is_one_of(program, renamers) && names_server(words + 1, count - 1))
+			return false;
 		if (words[count - 1].whole && str_eqz(words[count - 1].text, "]]"))
 			return true;
 		if (is_assignment(words[0].text))
 			next = 1;
 		else if (!words[0].whole)
+			return false;
+		else if (str_eqz(program, "env") && splits_text(words, count))
 			return false;
 		else if (wrapper != NULL)
 			next = behind_wrapper(wrapper, words, count);
@@ -304,12 +336,26 @@ static bool has_reference(struct str text)
 	return false;
 }
 
+/* Images whose entrypoint is one of the programs above, so that their arguments begin with its command. */
+static const struct {
+	const char *image, *program;
+} entrypoints[] = {{"cockroach", "cockroach"}, {"surrealdb", "surreal"}};
+
+static struct str entrypoint_program(struct str image)
+{
+	for (size_t i = 0; i < sizeof entrypoints / sizeof entrypoints[0]; i++)
+		for (struct str rest = image; rest.n > 0; rest = str_from(rest, 1))
+			if (str_starts(rest, str_of(entrypoints[i].image)))
+				return str_of(entrypoints[i].program);
+	return (struct str){NULL, 0};
+}
+
 bool database_runs_client(struct arena *arena, const struct names *clients, const struct json *container)
 {
 	const struct json *command = json_getz(container, "command"), *args = json_getz(container, "args");
 	struct judge judge = {arena, clients, 0};
 	size_t count = json_count(command) + json_count(args);
-	struct shell_word *words = arena_array(arena, count, sizeof *words);
+	struct shell_word *words = arena_array(arena, count + 1, sizeof *words);
 	if (count == 0 || words == NULL)
 		return false;
 	bool own = json_count(command) > 0;
@@ -319,5 +365,11 @@ bool database_runs_client(struct arena *arena, const struct names *clients, cons
 	if (!own && (words[0].text.n == 0 || words[0].text.p[0] == '-'))
 		return false;
 	words[0].whole = !has_reference(words[0].text);
-	return runs_client(&judge, words, used);
+	struct str program = entrypoint_program(json_string(json_getz(container, "image")));
+	if (own || program.p == NULL)
+		return runs_client(&judge, words, used);
+	for (size_t i = used; i > 0; i--)
+		words[i] = words[i - 1];
+	words[0] = (struct shell_word){program, true};
+	return words[1].whole && runs_client(&judge, words, used + 1);
 }

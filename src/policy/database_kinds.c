@@ -21,6 +21,7 @@ const struct group_kind database_kinds[DATABASE_KINDS] = {
 	{STR_INIT("crunchydata.com"), STR_INIT("Pgcluster")},
 	{STR_INIT("crunchydata.com"), STR_INIT("Pgreplica")},
 	{STR_INIT("stackgres.io"), STR_INIT("SG*Cluster")}, /* StackGres */
+	{STR_INIT("stackgres.io"), STR_INIT("SGDistributedLogs")},
 	{STR_INIT("sql.tanzu.vmware.com"), STR_INIT("Postgres")}, /* VMware */
 	{STR_INIT("with.sql.tanzu.vmware.com"), STR_INIT("MySQL")},
 	{STR_INIT("kubegres.reactive-tech.io"), STR_INIT("Kubegres")},
@@ -43,7 +44,10 @@ const struct group_kind database_kinds[DATABASE_KINDS] = {
 	{STR_INIT("ndb.oracle.com"), STR_INIT("Ndb")},
 	{STR_INIT("ndb.oracle.com"), STR_INIT("NdbCluster")},
 	{STR_INIT("mysql.oracle.com"), STR_INIT("NdbCluster")},
-	{STR_INIT("planetscale.com"), STR_INIT("Vitess*")}, /* Vitess */
+	{STR_INIT("planetscale.com"), STR_INIT("VitessCluster")},
+	{STR_INIT("planetscale.com"), STR_INIT("VitessCell")},
+	{STR_INIT("planetscale.com"), STR_INIT("VitessKeyspace")},
+	{STR_INIT("planetscale.com"), STR_INIT("VitessShard")}, /* Vitess */
 	{STR_INIT("k8s.mariadb.com"), STR_INIT("MariaDB")}, /* MariaDB */
 	{STR_INIT("k8s.mariadb.com"), STR_INIT("MaxScale")},
 	{STR_INIT("mariadb.mmontes.io"), STR_INIT("MariaDB")},
@@ -97,6 +101,8 @@ const struct group_kind database_kinds[DATABASE_KINDS] = {
 	{STR_INIT("kubedb.com"), STR_INIT("DocumentDB")},
 	{STR_INIT("kubedb.com"), STR_INIT("Druid")},
 	{STR_INIT("apps.kubeblocks.io"), STR_INIT("Cluster")}, /* KubeBlocks */
+	{STR_INIT("apps.kubeblocks.io"), STR_INIT("Component")},
+	{STR_INIT("workloads.kubeblocks.io"), STR_INIT("InstanceSet")},
 	{STR_INIT("yugabyte.com"), STR_INIT("YB*")}, /* YugabyteDB */
 	{STR_INIT("operator.yugabyte.io"), STR_INIT("YBUniverse")},
 	{STR_INIT("pingcap.com"), STR_INIT("TidbCluster")}, /* TiDB */
@@ -129,13 +135,17 @@ const struct group_kind database_kinds[DATABASE_KINDS] = {
 	{STR_INIT("db2u.databases.ibm.com"), STR_INIT("Db2uInstance")},
 	{STR_INIT("doris.selectdb.com"), STR_INIT("DorisCluster")}, /* Doris */
 	{STR_INIT("doris.selectdb.com"), STR_INIT("DorisDisaggregatedCluster")},
+	{STR_INIT("doris.apache.com"), STR_INIT("DorisCluster")},
 	{STR_INIT("starrocks.com"), STR_INIT("StarRocksCluster")}, /* StarRocks */
 	{STR_INIT("starrocks.com"), STR_INIT("StarRocksWarehouse")},
 	{STR_INIT("druid.apache.org"), STR_INIT("Druid")},
 	{STR_INIT("hbase.stackable.tech"), STR_INIT("HbaseCluster")},
 	{STR_INIT("kvstore.flipkart.com"), STR_INIT("HbaseCluster")},
 	{STR_INIT("druid.stackable.tech"), STR_INIT("DruidCluster")},
-	{STR_INIT("neo4j.neo4j.com"), STR_INIT("Neo4j*")},
+	{STR_INIT("neo4j.neo4j.com"), STR_INIT("Neo4jCluster")},
+	{STR_INIT("neo4j.neo4j.com"), STR_INIT("Neo4jEnterpriseCluster")},
+	{STR_INIT("neo4j.neo4j.com"), STR_INIT("Neo4jEnterpriseStandalone")},
+	{STR_INIT("neo4j.neo4j.com"), STR_INIT("Neo4jSingleInstance")},
 	{STR_INIT("apps.nebula-graph.io"), STR_INIT("NebulaCluster")}, /* NebulaGraph */
 	{STR_INIT("apps.nebula-cloud.io"), STR_INIT("NebulaCluster")},
 	{STR_INIT("influxdata.com"), STR_INIT("Influxdb*")}, /* InfluxDB */
@@ -164,4 +174,16 @@ const struct group_kind database_kinds[DATABASE_KINDS] = {
 	{STR_INIT("marklogic.progress.com"), STR_INIT("MarklogicCluster")}, /* MarkLogic */
 	{STR_INIT("marklogic.progress.com"), STR_INIT("MarklogicGroup")},
 	{STR_INIT("intersystems.com"), STR_INIT("IrisCluster")}, /* IRIS */
+	{STR_INIT("iotdb.apache.org"), STR_INIT("*Node")}, /* IoTDB */
+	{STR_INIT("fep.fujitsu.io"), STR_INIT("FEPCluster")}, /* Fujitsu Enterprise Postgres */
+	{STR_INIT("coredb.io"), STR_INIT("CoreDB")}, /* Tembo */
+	{STR_INIT("kubernetes.kurrent.io"), STR_INIT("KurrentDB")}, /* KurrentDB */
+	{STR_INIT("cassandra.rook.io"), STR_INIT("Cluster")}, /* Rook */
+	{STR_INIT("cockroachdb.rook.io"), STR_INIT("Cluster")},
+	{STR_INIT("yugabytedb.rook.io"), STR_INIT("YBCluster")},
+	{STR_INIT("tikv.org"), STR_INIT("TikvCluster")}, /* TiKV */
+	{STR_INIT("mssql.microsoft.com"), STR_INIT("SqlServer")}, /* SQL Server */
+	{STR_INIT("datainfra.io"), STR_INIT("Pinot")}, /* Pinot */
+	{STR_INIT("psql.hoppscale.com"), STR_INIT("PostgreSQLCluster")},
+	{STR_INIT("mysql.grtl.github.com"), STR_INIT("MySQLCluster")},
 };

@@ -4,7 +4,7 @@
 
 #include "policy/config.h"
 
-#define DATABASE_KINDS 158
+#define DATABASE_KINDS 180
 
 extern const struct group_kind database_kinds[DATABASE_KINDS];
 

@@ -50,13 +50,27 @@ static struct str doubtful_values(const struct native *n)
 	return literal(n, text.p ? text.p : "");
 }
 
+/* Behind a name: which of several it is. */
+static const char *name_end(const struct native *n)
+{
+	struct buf pattern;
+	buf_init(&pattern, LIMIT_RESPONSE);
+	buf_addz(&pattern, ")(_?[0-9]+|_V[0-9]+");
+	for (size_t i = 0; i < CREDENTIAL_NAME_SUFFIXES; i++)
+		buf_fmt(&pattern, "|%s", credential_name_suffixes[i]);
+	buf_addz(&pattern, ")?$");
+	buf_addc(&pattern, '\0');
+	return native_take(n, &pattern).p;
+}
+
 static void write_credential_variables(const struct native *n)
 {
+	const char *end = name_end(n);
 	struct str doubtful = doubtful_values(n);
 	struct str userinfo = literal(n, USERINFO), parameter = literal(n, PARAMETER);
 	struct str references = literal(n, "^" REFERENCES "$");
-	struct str names = native_regex(n, &n->rule->lists[NAMES], ".", "(?s)^(", ")$");
-	struct str allowed = native_regex(n, &n->rule->lists[ALLOWED_NAMES], ".", "(?s)^(", ")$");
+	struct str names = native_regex(n, &n->rule->lists[NAMES], ".", "(?s)^(", end);
+	struct str allowed = native_regex(n, &n->rule->lists[ALLOWED_NAMES], ".", "(?s)^(", end);
 	native_objects(n);
 	native_pods(n);
 	native_variable(n, "containers",
@@ -75,7 +89,8 @@ static void write_credential_variables(const struct native *n)
 			"e.value.matches(%.*s)))).filter(l, size(l) > 0)",
 			STR_ARG(userinfo), STR_ARG(parameter));
 	native_variable(n, "named",
-			"variables.changed.map(l, l.filter(e, [e.name.upperAscii().replace(\"-\", \"_\").replace(\".\", \"_\")]"
+			"variables.changed.map(l, l.filter(e, [e.name.upperAscii().replace(\"-\", \"_\").replace(\".\", \"_\")"
+			".replace(\":\", \"_\").replace(\"__\", \"_\")]"
 			".exists(u, u.matches(%.*s) && !u.matches(%.*s) && !u.endsWith(\"_COOKIE\")) && !e.value.matches(%.*s) && "
 			"!e.value.matches(%.*s)))"
 			".filter(l, size(l) > 0)",

@@ -10,7 +10,7 @@
 /* The lists of its configuration. */
 enum { NAMES, ALLOWED_NAMES };
 
-/* Variables that hold credentials. A name is compared in upper case, with _ for - and dots. */
+/* Variables that hold credentials. A name is compared in upper case, with one _ for each run of - _ : and dots. */
 static const struct str names[] = {
 	STR_INIT("*PASSWORD"), STR_INIT("*PASSWD"), STR_INIT("*PASSPHRASE"), STR_INIT("*PASSCODE"), STR_INIT("*PASS"),
 	STR_INIT("*_PWD"), STR_INIT("*DBPWD"), STR_INIT("*_PW"), STR_INIT("PW"), STR_INIT("*PASSWORD_HASH"),
@@ -30,7 +30,15 @@ static const struct str names[] = {
 	STR_INIT("*SSH_KEY"), STR_INIT("*_SALT"), STR_INIT("*PEPPER"), STR_INIT("*BASIC_AUTH"), STR_INIT("*HTPASSWD"),
 	STR_INIT("*USERPWD"), STR_INIT("*_PAT"), STR_INIT("*_PAT_TOKEN"),
 	STR_INIT("*_COOKIE"), STR_INIT("*ROOT_TOKEN_ID"), STR_INIT("*APPLICATION_KEY"), STR_INIT("*CLI_AUTH"),
-	STR_INIT("NEO4J_AUTH"),
+	STR_INIT("NEO4J_AUTH"), STR_INIT("*PASSWORDS"), STR_INIT("*API_KEYS"), STR_INIT("APP_KEYS"),
+	STR_INIT("*VAULT_SECRET_ID"), STR_INIT("*ROLE_SECRET_ID"), STR_INIT("*MNEMONIC"), STR_INIT("*SEED_PHRASE"),
+	STR_INIT("*NKEY_SEED"), STR_INIT("*_BEARER"), STR_INIT("*COSMOS_KEY"), STR_INIT("*COSMOSDB_KEY"),
+	STR_INIT("*SERVER_KEY"), STR_INIT("*SDK_KEY"), STR_INIT("*AGENT_KEY"), STR_INIT("PSK"), STR_INIT("*_PSK"),
+	STR_INIT("*AUTH_USER_INFO"), STR_INIT("*INGESTION_KEY"), STR_INIT("*INGEST_KEY"), STR_INIT("*WRITE_KEY"),
+	STR_INIT("*ENCRYPT_KEY"), STR_INIT("*DECRYPT_KEY"), STR_INIT("*DECRYPTION_KEY"), STR_INIT("*RECOVERY_KEY"),
+	STR_INIT("*APISECRET"), STR_INIT("*AUTHSECRET"), STR_INIT("*REPLICA_SET_KEY"), STR_INIT("*SALT_KEY"),
+	STR_INIT("*_AGE_KEY"), STR_INIT("*SUBSCRIPTION_KEY"), STR_INIT("*FUNCTION_KEY"), STR_INIT("*INFURA_KEY"),
+	STR_INIT("*ALCHEMY_KEY"), STR_INIT("*HONEYCOMB_TEAM"), STR_INIT("NPM_AUTH"), STR_INIT("*CONFIG_AUTH"),
 };
 
 /*
@@ -44,7 +52,7 @@ static const struct str allowed_names[] = {
 	STR_INIT("*TRESPASS"), STR_INIT("*ENCOMPASS"), STR_INIT("*_PASS_THROUGH"),
 	STR_INIT("ETCD_INITIAL_CLUSTER_TOKEN"), STR_INIT("*EOS_TOKEN"), STR_INIT("*BOS_TOKEN"), STR_INIT("*PAD_TOKEN"),
 	STR_INIT("*UNK_TOKEN"), STR_INIT("*MASK_TOKEN"), STR_INIT("*SEP_TOKEN"), STR_INIT("*CLS_TOKEN"),
-	STR_INIT("*STOP_TOKEN"), STR_INIT("*SEARCH_API_KEY"), STR_INIT("*PUBLIC_API_KEY"), STR_INIT("*_RENDER_PASS"),
+	STR_INIT("*STOP_TOKEN"), STR_INIT("*SEARCH_API_KEY"), STR_INIT("*PUBLIC_API_KEY"), STR_INIT("*RENDER_PASS"),
 	STR_INIT("STAKATER_*_SECRET"),
 };
 
@@ -52,11 +60,34 @@ static const struct str allowed_names[] = {
 static struct str plain_name(struct arena *arena, struct str name)
 {
 	char *text = arena_alloc(arena, name.n + 1);
+	size_t n = 0;
 	for (size_t i = 0; i < name.n && text != NULL; i++) {
 		char c = name.p[i];
-		text[i] = c == '-' || c == '.' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+		bool part = c == '-' || c == '.' || c == ':' || c == '_';
+		if (part && n > 0 && text[n - 1] == '_')
+			continue;
+		text[n++] = part ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 	}
-	return (struct str){text, text ? name.n : 0};
+	return (struct str){text, n};
+}
+
+/* What stands behind a name and says which of several it is: credential_name_suffixes, _2, V2. */
+static struct str without_suffix(struct str name)
+{
+	size_t n = name.n;
+	while (n > 0 && name.p[n - 1] >= '0' && name.p[n - 1] <= '9')
+		n--;
+	if (n < name.n) {
+		n -= n > 1 && name.p[n - 1] == 'V' && name.p[n - 2] == '_';
+		n -= n > 0 && name.p[n - 1] == '_';
+		return (struct str){name.p, n};
+	}
+	for (size_t i = 0; i < CREDENTIAL_NAME_SUFFIXES; i++) {
+		struct str suffix = str_of(credential_name_suffixes[i]);
+		if (str_ends(name, suffix))
+			return (struct str){name.p, name.n - suffix.n};
+	}
+	return name;
 }
 
 enum fault { FAULT_NONE, FAULT_NAME, FAULT_URL, FAULT_VALUE };
@@ -72,9 +103,14 @@ struct verdict {
 static bool is_named(const struct rule_context *context, struct str name, struct str value)
 {
 	const struct names *lists = context->rule->lists;
-	struct str plain = plain_name(context->arena, name);
-	return names_match(&lists[NAMES], plain) && !names_match(&lists[ALLOWED_NAMES], plain) &&
-	       !credential_is_harmless(plain, value);
+	struct str plain = plain_name(context->arena, name), stem = without_suffix(plain);
+	if (names_match(&lists[ALLOWED_NAMES], plain) || names_match(&lists[ALLOWED_NAMES], stem))
+		return false;
+	if (names_match(&lists[NAMES], plain))
+		return !credential_is_harmless(plain, value);
+	if (names_match(&lists[NAMES], stem))
+		return !credential_is_harmless(stem, value);
+	return credential_is_login(stem, value);
 }
 
 /* ---- names within texts ---- */
@@ -103,24 +139,27 @@ static struct str named_in_word(const struct rule_context *context, struct str w
 
 /*
  * The same of a whole text, whose words are parted as shells part them; quotes around values do not count. `options`:
- * only of words that begin with a dash.
+ * only of words that begin with a dash, and of what stands behind such a word (--set auth.password=hunter2).
  */
 static struct str named_in_text(const struct rule_context *context, struct str text, bool options)
 {
+	bool option = false; /* the word before */
 	for (size_t start = 0, i = 0; i <= text.n; i++) {
 		if (i < text.n && str_find(STR(" \t\r\n;&|()'\""), text.p[i]) == sizeof " \t\r\n;&|()'\"" - 1)
 			continue;
+		bool looked_at = start < i && (!options || option || text.p[start] == '-');
+		option = start < i && text.p[start] == '-';
 		bool value_is_quoted = i > start && i < text.n && text.p[i - 1] == '=' && text.p[i] != ' ';
 		if (value_is_quoted) {
 			struct str rest = str_from(text, i + 1);
 			size_t close = str_find(rest, text.p[i]);
 			struct str name = {text.p + start, i - 1 - start}, value = {rest.p, close};
-			bool counts = (!options || name.p[0] == '-') && close < rest.n && value.n > 0 && value.p[0] != '$';
+			bool counts = looked_at && close < rest.n && value.n > 0 && value.p[0] != '$';
 			name = without_dashes(name);
 			if (counts && name.n <= ARGUMENT_NAME_MAX && name.n > 0 && is_named(context, name, value))
 				return name;
 			i += close < rest.n ? close + 1 : 0;
-		} else if (!options || (start < i && text.p[start] == '-')) {
+		} else if (looked_at) {
 			struct str name = named_in_word(context, (struct str){text.p + start, i - start});
 			if (name.p != NULL)
 				return name;
@@ -160,6 +199,12 @@ static struct str named_in_json(const struct rule_context *context, struct str t
 	return (struct str){NULL, 0};
 }
 
+/* OTEL_EXPORTER_OTLP_HEADERS=api-key=0123,x-tenant=shop */
+static bool is_headers(struct str name)
+{
+	return str_ends(name, STR("HEADERS")) || str_ends(name, STR("headers"));
+}
+
 static struct verdict judge(const struct rule_context *context, struct str name, struct str value)
 {
 	struct verdict verdict = {FAULT_NONE, NULL, {NULL, 0}};
@@ -171,7 +216,7 @@ static struct verdict judge(const struct rule_context *context, struct str name,
 		verdict.fault = FAULT_VALUE;
 	} else if (is_named(context, name, value)) {
 		verdict.fault = FAULT_NAME;
-	} else if ((verdict.within = named_in_text(context, value, true)).p != NULL ||
+	} else if ((verdict.within = named_in_text(context, value, !is_headers(name))).p != NULL ||
 		   (verdict.within = named_in_json(context, value)).p != NULL) {
 		verdict.fault = FAULT_NAME;
 	}

@@ -2,7 +2,8 @@
 
 #include "base/limits.h"
 
-#define HEREDOCS 4 /* that wait for one line's end */
+#define HEREDOCS 4   /* that wait for one line's end */
+#define FUNCTIONS 16 /* of the script's own that are known by name */
 
 struct heredoc {
 	struct str delimiter;
@@ -19,6 +20,8 @@ struct reader {
 	int depth;
 	struct heredoc heredocs[HEREDOCS];
 	size_t heredoc_count;
+	struct str functions[FUNCTIONS]; /* their bodies were shown; to call one shows nothing new */
+	size_t function_count;
 };
 
 /* A simple command that is being read. */
@@ -288,21 +291,114 @@ static const char *const leads[] = {"if", "then", "elif", "else", "fi", "while",
 /* Words after which other rules hold. */
 static const char *const strange[] = {"case", "esac", "function", "select", "coproc", "alias", NULL};
 
+static bool is(const struct shell_word *word, const char *text)
+{
+	return word->whole && str_eqz(word->text, text);
+}
+
+static size_t count_leads(const struct command *c)
+{
+	size_t count = 0;
+	while (count < c->count && c->words[count].whole && is_one_of(c->words[count].text, leads))
+		count++;
+	return count;
+}
+
+static bool is_function(const struct reader *r, const struct shell_word *word)
+{
+	for (size_t i = 0; i < r->function_count; i++)
+		if (word->whole && str_eq(r->functions[i], word->text))
+			return true;
+	return false;
+}
+
+static bool add_function(struct reader *r, const struct shell_word *name)
+{
+	if (r->function_count == FUNCTIONS || !name->whole || name->text.n == 0)
+		return false;
+	r->functions[r->function_count++] = name->text;
+	return true;
+}
+
+/* At the bracket of "NAME()" or "function NAME()": its body comes next, and is read as any commands are. */
+static bool read_function(struct reader *r, struct command *c)
+{
+	size_t skip = count_leads(c), count = c->count - skip;
+	r->at++;
+	skip_blanks(r);
+	if (peek(r, 0) != ')' || (count != 1 && !(count == 2 && is(&c->words[skip], "function"))))
+		return false;
+	r->at++;
+	c->count = 0;
+	return add_function(r, &c->words[skip + count - 1]);
+}
+
 static bool finish(struct reader *r, struct command *c)
 {
-	size_t skip = 0;
-	while (skip < c->count && c->words[skip].whole && is_one_of(c->words[skip].text, leads))
-		skip++;
+	size_t skip = count_leads(c);
+	if (c->count > skip + 1 && is(&c->words[skip], "function")) { /* function NAME { ... */
+		if (!add_function(r, &c->words[skip + 1]))
+			return false;
+		for (skip += 2; skip < c->count && is(&c->words[skip], "{");)
+			skip++;
+	}
 	struct shell_word *words = c->words + skip;
 	size_t count = c->count - skip;
 	c->count = 0;
-	if (count == 0)
+	if (count == 0 || is_function(r, &words[0]))
 		return true;
 	if (words[0].whole && is_one_of(words[0].text, strange))
 		return false;
-	if (words[0].whole && str_eqz(words[0].text, "for")) /* a name, and words */
+	if (is(&words[0], "unset") && r->function_count > 0) /* what a name means may change */
+		return false;
+	if (is(&words[0], "for")) /* a name, and words */
 		return true;
 	return r->visitor->command(r->visitor->context, words, count);
+}
+
+/* Is the word `text` next? */
+static bool is_next(const struct reader *r, struct str text)
+{
+	return str_starts(str_from(r->text, r->at), text) && ends_word(peek(r, text.n));
+}
+
+/* Blanks, ends of lines and comments between the parts of a case. */
+static void skip_lines(struct reader *r)
+{
+	for (skip_blanks(r); peek(r, 0) == '\n' || peek(r, 0) == '#'; skip_blanks(r))
+		r->at += peek(r, 0) == '\n' ? 1 : str_find(str_from(r->text, r->at), '\n');
+}
+
+/* PATTERN | PATTERN ) */
+static bool read_patterns(struct reader *r)
+{
+	struct shell_word ignored;
+	if (peek(r, 0) == '(')
+		r->at++;
+	for (;;) {
+		skip_blanks(r);
+		size_t start = r->at;
+		if (!read_word(r, &ignored) || r->at == start)
+			return false;
+		skip_blanks(r);
+		char c = peek(r, 0);
+		r->at++;
+		if (c != '|')
+			return c == ')';
+	}
+}
+
+/* Behind "case WORD in", up to esac: all that any pattern leads to. */
+static bool read_case(struct reader *r)
+{
+	if (++r->depth > LIMIT_SHELL_DEPTH || r->heredoc_count > 0)
+		return false;
+	for (skip_lines(r); !is_next(r, STR("esac")); skip_lines(r))
+		if (!read_patterns(r) || !read_list(r, ';'))
+			return false;
+	r->at += sizeof "esac" - 1;
+	r->depth--;
+	return true;
 }
 
 static bool add_word(struct reader *r, struct command *c)
@@ -322,10 +418,14 @@ static bool add_word(struct reader *r, struct command *c)
 		return false;
 	c->words = words;
 	words[c->count++] = word;
-	return true;
+	size_t skip = count_leads(c);
+	if (c->count - skip != 3 || !is(&words[skip], "case") || !is(&words[skip + 2], "in"))
+		return true;
+	c->count = 0;
+	return read_case(r);
 }
 
-/* Commands up to `end`, a bracket; or to the end of the text. */
+/* Commands up to `end`: a bracket; the end of the text; or, for ';', two of them or esac, which is left. */
 static bool read_list(struct reader *r, char end)
 {
 	struct command command = {0};
@@ -334,8 +434,10 @@ static bool read_list(struct reader *r, char end)
 		char c = peek(r, 0);
 		if (r->at >= r->text.n)
 			return end == '\0' && finish(r, &command) && r->heredoc_count == 0;
-		if (c == end && end != '\0') {
-			r->at++;
+		if (end == ';' && command.count == 0 && is_next(r, STR("esac")))
+			return true;
+		if (c == end && end != '\0' && (end != ';' || peek(r, 1) == ';' || peek(r, 1) == '&')) {
+			r->at += end != ';' ? 1 : peek(r, 2) == '&' ? 3 : 2;
 			return finish(r, &command);
 		}
 		bool good;
@@ -353,8 +455,10 @@ static bool read_list(struct reader *r, char end)
 		} else if (c == '(' && command.count == 0) {
 			r->at++;
 			good = ++r->depth <= LIMIT_SHELL_DEPTH && read_list(r, ')') && r->depth-- > 0;
+		} else if (c == '(') {
+			good = read_function(r, &command);
 		} else {
-			good = c != '(' && c != ')' && c != '\0' && add_word(r, &command);
+			good = c != ')' && c != '\0' && add_word(r, &command);
 		}
 		if (!good)
 			return false;

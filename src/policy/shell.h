@@ -21,7 +21,7 @@ struct shell_visitor {
 
 /*
  * Shows every simple command of the script, those of command substitutions too. False when the visitor said so, when
- * the script has something that is not understood here (case, functions, arrays, more than LIMIT_SHELL_DEPTH levels),
+ * the script has something that is not understood here (arrays, select, aliases, more than LIMIT_SHELL_DEPTH levels),
  * or when memory is out. $(NAME) in capitals is a reference that Kubernetes replaces.
  */
 bool shell_commands(struct arena *arena, struct str script, const struct shell_visitor *visitor);
