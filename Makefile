@@ -43,8 +43,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 TEST_TOOLS := $(patsubst tests/support/%.c,$(B)/tests/support/%,$(wildcard tests/support/*.c))
 
-.PHONY: all help deps packages programs demo test torture asan tsan valgrind valgrind-tools coverage chart e2e \
-	node fuzz fuzz-tools analyze lint load faults load-tools cost cost-tools clean install golden check-tools
+.PHONY: all help deps packages programs demo test sequences torture asan tsan valgrind valgrind-tools coverage chart \
+	e2e node fuzz fuzz-tools analyze lint load faults load-tools cost cost-tools clean install golden check-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -54,6 +54,7 @@ help:
 	@echo 'make             build $(B)/connhook'
 	@echo 'make demo        install what is missing, build, and show connhook at work over HTTPS'
 	@echo 'make test        install what is missing, build, and run all tests'
+	@echo 'make sequences   SEQUENCES lives of a workload: an owner, controllers and other webhooks write (4 minutes)'
 	@echo 'make torture     every allocation fails in turn (8 minutes)'
 	@echo 'make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan        the tests of the server under ThreadSanitizer'
@@ -139,6 +140,14 @@ test: cost-tools
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -s -j2 check-tools
 	@$(PYTHON) tests/run.py --build $(B)
+
+# Lives of a workload, from SEQUENCES_SEED on; make test has the first 1,500.
+SEQUENCES ?= 10000
+SEQUENCES_SEED ?= 1
+sequences:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory -s -j2 $(B)/connhook $(B)/tests/support/decide_pipe
+	@$(PYTHON) tests/sequences.py --build $(B) --count $(SEQUENCES) --seed $(SEQUENCES_SEED)
 
 # Every allocation of everything that needs no server fails in turn; TORTURE_STEP=10: every tenth; TORTURE_WORDS=yaml:
 # of inputs whose label has that.

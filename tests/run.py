@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = '/usr/bin/python3'
 SECONDS = 900  # for one suite; a sanitizer makes it several times slower
 WORKERS = 2
-SEQUENCES = '1500'    # generated lives of a workload; tests/sequences.py takes more
+SEQUENCES = '1500'    # generated lives of a workload; `make sequences` has more
 TORTURE_STEP = '211'  # a sample of allocations; `make torture` tries them all
 
 CHECK_LINE = re.compile(r'^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)', re.M)

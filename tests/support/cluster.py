@@ -89,7 +89,7 @@ def server_side(live, config, managers, manager, whole_lists, time):
     out = {w: (paths - lost, then) for w, (paths, then) in managers.items()}
     out[who] = (frozenset(new), time)
     kept = frozenset().union(*(paths for paths, _ in out.values()))
-    obj = kube._apply_map({}, config, live, whole_lists)
+    obj = kube._apply_map({}, config, exact.copy(live), whole_lists)
     for path in sorted(managers.get(who, ((), 0))[0], key=len):
         is_key = len(path) > 1 and path[-2].startswith('k:') and '"%s":' % path[-1][2:] in path[-2]
         if not is_key and not any(p[:len(path)] == path for p in kept):

@@ -201,6 +201,8 @@ def _default_container(c):
 
 def pull_policy(image):
     """The API server's default of imagePullPolicy."""
+    if not image:
+        return 'IfNotPresent'
     last = image.rpartition('/')[2]
     return 'Always' if '@' not in image and (':' not in last or last.endswith(':latest')) else 'IfNotPresent'
 

@@ -54,9 +54,13 @@ static const struct json *without(struct arena *arena, const struct json *entry,
 }
 
 /* Takes connhook's part out of an entry of the owner's. False when memory is out. */
-static bool clean(struct scene *s, struct list *list, size_t at, const struct json *recorded)
+static bool clean(struct scene *s, struct list *list, size_t at, const struct record_entry *recorded,
+		  const struct declared_keys *declared)
 {
-	const char *member = residue(list->slots[at].value, recorded);
+	const struct json *entry = list->slots[at].value;
+	const char *member = declared_without(declared, &recorded->key, entry, recorded->value);
+	if (member == NULL)
+		member = residue(entry, recorded->value);
 	if (member == NULL)
 		return true;
 	patch_remove(s->patch, arena_fmt(s->arena, "%.*s/%zu/%s", STR_ARG(list->pointer), at, member));
@@ -186,7 +190,9 @@ static bool note(struct scene *s, const struct container_plan *c, const struct l
 		size_t e = 0;
 		while (e < entry_count && entries[e].value != targets[k].value)
 			e++;
-		s->injected[entries[e].bound - s->wishes.bindings.items] = true;
+		bool reads = json_getz(entries[e].value, "value") == NULL;
+		size_t binding = (size_t)(entries[e].bound - s->wishes.bindings.items);
+		s->reads_secret[binding] = s->reads_secret[binding] || reads;
 		if (held[k])
 			continue;
 		bool env = list->kind == ENTRY_ENV;
@@ -224,7 +230,7 @@ static bool look_after_env(struct scene *s, struct container_plan *c, size_t rou
 		struct record_entry *r = record_find(&recorded->env, &key);
 		if (r == NULL)
 			continue;
-		if (!clean(s, &c->env, i, r->value))
+		if (!clean(s, &c->env, i, r, declared))
 			return false;
 		if (r->taken != round && !declared_has(declared, &key))
 			warn_changed(s, c, r);

@@ -9,7 +9,8 @@
 
 static int by_key(const void *a, const void *b)
 {
-	return entry_key_cmp(a, b);
+	const struct declared_key *x = a, *y = b;
+	return entry_key_cmp(&x->key, &y->key);
 }
 
 static int by_place(const void *a, const void *b)
@@ -18,9 +19,9 @@ static int by_place(const void *a, const void *b)
 	return x->init != y->init ? (int)x->init - (int)y->init : str_cmp(x->name, y->name);
 }
 
-static void add_key(struct arena *arena, struct declared_keys *keys, struct entry_key key)
+static void add_key(struct arena *arena, struct declared_keys *keys, struct declared_key key)
 {
-	struct entry_key *items = arena_grow(arena, keys->items, keys->count, &keys->capacity, sizeof *items);
+	struct declared_key *items = arena_grow(arena, keys->items, keys->count, &keys->capacity, sizeof *items);
 	if (items == NULL)
 		return;
 	keys->items = items;
@@ -49,7 +50,7 @@ static void add_entries(struct arena *arena, enum entry_kind kind, const struct 
 	struct entry_key key;
 	for (const struct json *e = json_first(array); e != NULL; e = json_next(e))
 		if (entry_key(kind, e, &key))
-			add_key(arena, out, key);
+			add_key(arena, out, (struct declared_key){key, e, NULL});
 }
 
 /* ---- last-applied-configuration ---- */
@@ -60,6 +61,7 @@ static void read_applied(struct arena *arena, const struct workload *w, struct s
 	const struct json *root;
 	struct workload applied;
 	struct workload_fault fault;
+	out->text = text;
 	if (text.p == NULL)
 		return;
 	int rc = json_parse_in(arena, text, &root, NULL);
@@ -99,7 +101,7 @@ static void add_elements(struct arena *arena, const struct json *list, struct de
 	for (const struct json *m = json_first(list); m != NULL; m = json_next(m)) {
 		struct str name = element_name(arena, m);
 		if (name.n > 0)
-			add_key(arena, out, (struct entry_key){name, STR("")});
+			add_key(arena, out, (struct declared_key){{name, STR("")}, NULL, m});
 	}
 }
 
@@ -194,12 +196,68 @@ void declared_entries(struct arena *arena, const struct declared *d, struct str 
 
 void declared_add(struct arena *arena, const struct entry_key *key, struct declared_keys *keys)
 {
-	add_key(arena, keys, *key);
+	add_key(arena, keys, (struct declared_key){*key, NULL, NULL});
+}
+
+/* The first item of that key; NULL for none. */
+static const struct declared_key *find_key(const struct declared_keys *keys, const struct entry_key *key)
+{
+	struct declared_key wanted = {.key = *key};
+	const struct declared_key *found =
+		keys->count == 0 ? NULL : bsearch(&wanted, keys->items, keys->count, sizeof wanted, by_key);
+	while (found != NULL && found > keys->items && by_key(found - 1, &wanted) == 0)
+		found--;
+	return found;
+}
+
+/* The next item of the same key; NULL behind the last one. */
+static const struct declared_key *next_key(const struct declared_keys *keys, const struct declared_key *k)
+{
+	return k + 1 < keys->items + keys->count && by_key(k, k + 1) == 0 ? k + 1 : NULL;
 }
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key)
 {
-	return keys->count > 0 && bsearch(key, keys->items, keys->count, sizeof *keys->items, by_key) != NULL;
+	return find_key(keys, key) != NULL;
+}
+
+static bool is_variable(const struct json *entry)
+{
+	return json_getz(entry, "secretRef") == NULL;
+}
+
+/* Neither a value nor a reference to one. */
+static bool says_nothing(const struct json *variable)
+{
+	return json_is_empty(json_getz(variable, "value")) && json_is_empty(json_getz(variable, "valueFrom"));
+}
+
+bool declared_entry(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry)
+{
+	for (const struct declared_key *k = find_key(keys, key); k != NULL; k = next_key(keys, k)) {
+		bool owned = k->fields == NULL || says_nothing(entry) || json_getz(k->fields, "f:value") != NULL ||
+			     json_getz(k->fields, "f:valueFrom") != NULL;
+		bool applied = k->applied == NULL || !is_variable(entry) || says_nothing(k->applied) ||
+			       entry_same(k->applied, entry);
+		if (owned && applied)
+			return true;
+	}
+	return false;
+}
+
+const char *declared_without(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry,
+			     const struct json *recorded)
+{
+	if (says_nothing(entry) || !entry_same(entry, recorded))
+		return NULL;
+	const char *member = json_is_empty(json_getz(entry, "value")) ? "valueFrom" : "value";
+	for (const struct declared_key *k = find_key(keys, key); k != NULL; k = next_key(keys, k)) {
+		bool empty = k->applied != NULL && says_nothing(k->applied);
+		bool literal = json_getz(k->fields, "f:value") != NULL && json_getz(k->fields, "f:valueFrom") == NULL;
+		if (empty || (literal && json_is_empty(json_getz(entry, "value"))))
+			return member;
+	}
+	return NULL;
 }
 
 /* A manifest that runs another image declares another container: the template has been rolled back since. */

@@ -17,9 +17,15 @@ struct declared_container {
 	const struct json *applied, *fields;
 };
 
-/* Sorted keys of one list. */
+/* An entry of a list that is declared: as it was applied, or as the fields that an Apply entry owns; or all of it. */
+struct declared_key {
+	struct entry_key key;
+	const struct json *applied, *fields;
+};
+
+/* Sorted by key; several may have one. */
 struct declared_keys {
-	struct entry_key *items;
+	struct declared_key *items;
 	size_t count, capacity;
 };
 
@@ -27,6 +33,7 @@ struct declared {
 	struct declared_container *containers; /* sorted by list and name; several may have one name */
 	size_t count, capacity;
 	struct declared_keys pull_secrets;
+	struct str text;                       /* of last-applied-configuration; absent */
 	const struct json *annotations;        /* of the applied metadata, or NULL */
 	const struct json *const *managed;     /* the Apply entries */
 	size_t managed_count;
@@ -49,8 +56,8 @@ struct declared_entries {
 };
 
 /*
- * Has somebody applied since `old` was read? The API server sets the time of an Apply entry when its manager applies,
- * and leaves it alone when others write.
+ * Has somebody applied server-side since `old` was read? The API server sets the time of an Apply entry when its
+ * manager applies, and leaves it alone when others write.
  */
 bool declared_anew(const struct declared *d, const struct declared *old);
 
@@ -62,6 +69,19 @@ void declared_add(struct arena *arena, const struct entry_key *key, struct decla
 void declared_sort(struct declared_keys *keys);
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key);
+
+/*
+ * Is the entry, as it stands there, what its owner declares? A variable that was rolled back is not: the manifest gives
+ * it another value, or the Apply entry has lost the one that it owned.
+ */
+bool declared_entry(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry);
+
+/*
+ * The member, "value" or "valueFrom", that a variable has of connhook's `recorded` alone, since its owner declares it
+ * without one: an empty value that a merge did not see. NULL for none.
+ */
+const char *declared_without(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry,
+			     const struct json *recorded);
 
 /* Does the owner declare that init container? And this field of one of that name? */
 bool declared_init(const struct declared *d, const struct json *container);

@@ -14,7 +14,7 @@ bool list_read(struct arena *arena, enum entry_kind kind, struct str pointer, co
 		struct entry_key key;
 		struct record_entry *recorded =
 			record != NULL && entry_key(kind, e, &key) ? record_find(record, &key) : NULL;
-		bool ours = recorded != NULL && recorded->taken != round && !declared_has(declared, &key) &&
+		bool ours = recorded != NULL && recorded->taken != round && !declared_entry(declared, &key, e) &&
 			    (kind == ENTRY_PULL_SECRET ? entry_has_form(kind, e) : entry_same(recorded->value, e));
 		if (ours)
 			recorded->taken = round;

@@ -184,12 +184,26 @@ static bool is_as_stored(const struct scene *s, const struct json *container)
 	return true;
 }
 
+/*
+ * Is the container that its owner declares connhook's all the same, while it is asked for? So it is where a copy of the
+ * live object declares it, and after a rollback: the record has come back with the template, and nobody has applied
+ * since.
+ */
+static bool is_rolled_back(const struct scene *s, const struct json *container)
+{
+	if (s->declared.is_copy)
+		return true;
+	if (s->old == NULL || s->applied_anew || !str_eq(s->declared.text, s->old_declared.text))
+		return false;
+	return !s->old_record.present || is_as_stored(s, container);
+}
+
 const struct json *migration_find(const struct scene *s, size_t *at)
 {
 	const struct record_migration *r = &s->record.migration;
 	const struct json *c = r->name.p != NULL ? container_find(s->workload->init_containers, r->name, at) : NULL;
 	bool wished = s->wishes.migrate;
-	if (c == NULL || (declared_init(&s->declared, c) && !(wished && s->declared.is_copy)))
+	if (c == NULL || (declared_init(&s->declared, c) && !(wished && is_rolled_back(s, c))))
 		return NULL;
 	bool command = entry_same(json_getz(c, "command"), r->command);
 	bool image = str_eq(image_of(c), r->image) || is_image_of_workload(s, image_of(c));
@@ -251,10 +265,22 @@ static const struct json *find_keyed(const struct keyed *items, size_t count, st
 	return found ? found->value : NULL;
 }
 
+/* Did connhook give the entry to the container that the migration is modelled on? */
+static bool is_of_model(const struct record_group *model, const struct field *field, const struct json *entry)
+{
+	bool variable = field->key != NULL;
+	struct entry_key key;
+	if (model == NULL || !entry_key(variable ? ENTRY_ENV : ENTRY_ENV_FROM, entry, &key))
+		return false;
+	const struct record_entry *r = record_find(variable ? &model->env : &model->env_from, &key);
+	return r != NULL && entry_same(r->value, entry);
+}
+
 /*
  * A list that is wanted, with what others made of it: their entries stay, and where connhook wants what it wanted
  * before (`as_before`), so do their changes to its own. What the model's list `was` held and holds no more goes here as
- * well. *lacks: an entry does not stand there as it is wanted. NULL when memory is out.
+ * well, and what the record says of the model. *lacks: an entry does not stand there as it is wanted. NULL when memory
+ * is out.
  */
 static const struct json *merge(struct scene *s, const struct field *field, const struct json *have,
 				const struct json *want, const struct json *was, bool as_before, bool *lacks)
@@ -263,6 +289,7 @@ static const struct json *merge(struct scene *s, const struct field *field, cons
 	struct keyed *h = index_list(s->arena, field, have, &have_count);
 	struct keyed *w = index_list(s->arena, field, want, &want_count);
 	struct keyed *model = index_list(s->arena, field, as_before ? NULL : was, &was_count);
+	const struct record_group *given = as_before ? NULL : record_container(&s->record, s->record.migration.from);
 	struct buf text;
 	*lacks = false;
 	if (h == NULL || w == NULL || model == NULL)
@@ -278,7 +305,8 @@ static const struct json *merge(struct scene *s, const struct field *field, cons
 	}
 	for (const struct json *e = json_first(have); e != NULL; e = json_next(e)) {
 		struct str key = list_key(s->arena, field, e);
-		if (find_keyed(w, want_count, key) == NULL && find_keyed(model, was_count, key) == NULL)
+		if (find_keyed(w, want_count, key) == NULL && find_keyed(model, was_count, key) == NULL &&
+		    !is_of_model(given, field, e))
 			jw_value(&writer, e);
 	}
 	jw_array_end(&writer);

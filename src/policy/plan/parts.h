@@ -21,10 +21,10 @@ struct scene {
 	struct str pod_pointer, pod_field;     /* of the pod spec */
 	struct wishes wishes;
 	struct record record, old_record;
-	struct declared declared, old_declared; /* the old one only when envFrom is applied by its server-side owner */
+	struct declared declared, old_declared;
 	bool applied_anew; /* this request is a server-side apply, as far as the old declarations tell */
 	struct want want;
-	bool *injected;      /* by index of the binding: a container has got its entries */
+	bool *reads_secret;  /* by index of the binding: a container has got an entry that reads its Secret */
 	struct patch *patch;
 	struct plan *out;
 	int error;           /* ERR_LIMIT: a result is too large; ERR_NOMEM */

@@ -421,8 +421,8 @@ static bool make(struct scene *s)
 	const struct json *model = s->wishes.migrate ? find_model(s) : NULL;
 	if (s->out->problems.count > 0)
 		return true;
-	s->injected = arena_array(s->arena, s->wishes.bindings.count, sizeof *s->injected);
-	if (s->injected == NULL || !want_read(s->arena, &s->wishes.bindings, &s->want) ||
+	s->reads_secret = arena_array(s->arena, s->wishes.bindings.count, sizeof *s->reads_secret);
+	if (s->reads_secret == NULL || !want_read(s->arena, &s->wishes.bindings, &s->want) ||
 	    !plan_containers(s, model, &model_plan, &record) || !migration_plan(s, model, &model_plan, &record.migration) ||
 	    !plan_pull_secrets(s, is_wished(&s->wishes), &record) || !traces_plan(s, &record))
 		return false;
@@ -453,7 +453,7 @@ static void read_scene(struct scene *s, struct str namespace)
 			      text_quote_name(s->record.disbelieved).text);
 	if (s->record.present)
 		declared_read(s->arena, s->config, s->workload, &s->declared);
-	if (s->declared.env_from_applied && s->old != NULL)
+	if (s->record.present && s->old != NULL)
 		declared_read(s->arena, s->config, s->old, &s->old_declared);
 	s->applied_anew = declared_anew(&s->declared, &s->old_declared);
 }

@@ -11,7 +11,7 @@
 
 /* ---- Reloader ---- */
 
-/* The Secrets that were injected, parted by commas; absent when there are none. */
+/* The Secrets that are read by what was injected, parted by commas; absent when there are none. */
 static struct str injected_secrets(struct scene *s)
 {
 	struct buf text;
@@ -19,9 +19,9 @@ static struct str injected_secrets(struct scene *s)
 	const struct bound_list *list = &s->wishes.bindings;
 	for (size_t i = 0; i < list->count; i++) {
 		struct str secret = list->items[i].secret;
-		bool known = secret.p == NULL || !s->injected[i];
+		bool known = secret.p == NULL || !s->reads_secret[i];
 		for (size_t k = 0; k < i && !known; k++)
-			known = s->injected[k] && str_eq(list->items[k].secret, secret);
+			known = s->reads_secret[k] && str_eq(list->items[k].secret, secret);
 		if (!known)
 			buf_fmt(&text, "%s%.*s", text.n > 0 ? "," : "", STR_ARG(secret));
 	}
