@@ -122,7 +122,7 @@ class Busy(unittest.TestCase):
                 self.wait_ready(503)
                 answer = self.server.get('/readyz?verbose')[2].decode()
                 self.assertIn('[-]workers failed (all threads have been at work on requests for too long)', answer)
-                self.assertEqual(self.server.get('/livez')[0], 200)
+                self.assertEqual(self.server.get('/healthz')[0], 200)
             finally:
                 worker.go_on()
             self.assertEqual(read_response(connection)[0], 200)
