@@ -67,9 +67,10 @@ ssize_t file_fill(int fd, char *p, size_t space)
 static int read_parts(int fd, const char *path, const char *advice, size_t limit, struct buf *out, struct error *err)
 {
 	char chunk[READ_CHUNK];
-	ssize_t n;
+	ssize_t n = sizeof chunk;
 	buf_addz(out, "");
-	while ((n = file_fill(fd, chunk, sizeof chunk)) > 0) {
+	/* What did not fill the chunk was the last: a terminal that is asked again wants a second Ctrl-D. */
+	while ((size_t)n == sizeof chunk && (n = file_fill(fd, chunk, sizeof chunk)) > 0) {
 		if ((size_t)n > limit - out->n)
 			return error_set(err, ERR_LIMIT, "%s is larger than %zu bytes; %s", path, limit, advice);
 		buf_add(out, (struct str){chunk, (size_t)n});
