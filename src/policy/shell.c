@@ -335,6 +335,8 @@ static bool read_function(struct reader *r, struct command *c)
 
 static bool finish(struct reader *r, struct command *c)
 {
+	if (c->words == NULL) /* no word has been read */
+		return true;
 	size_t skip = count_leads(c);
 	if (c->count > skip + 1 && is(&c->words[skip], "function")) { /* function NAME { ... */
 		if (!add_function(r, &c->words[skip + 1]))

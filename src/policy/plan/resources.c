@@ -62,12 +62,13 @@ struct amounts {
 static struct amounts amounts_of(const struct scene *s, const struct json *config, const struct json *model,
 				 struct str resource, bool guaranteed)
 {
-	struct amounts a;
-	struct str own[SIDES];
-	for (int i = 0; i < SIDES; i++) {
-		own[i] = annotated(&s->wishes, i, resource);
-		a.side[i] = own[i].p != NULL ? own[i] : amount_of(config, i, resource);
-	}
+	const struct str own[SIDES] = {
+		[REQUEST] = annotated(&s->wishes, REQUEST, resource), [LIMIT] = annotated(&s->wishes, LIMIT, resource),
+	};
+	struct amounts a = {.side = {[REQUEST] = own[REQUEST], [LIMIT] = own[LIMIT]}};
+	for (int i = 0; i < SIDES; i++)
+		if (a.side[i].p == NULL)
+			a.side[i] = amount_of(config, i, resource);
 	struct str *request = &a.side[REQUEST], *limit = &a.side[LIMIT];
 	if (guaranteed) {
 		struct str both = own[LIMIT].p != NULL ? own[LIMIT] : request->p != NULL ? *request : *limit;
