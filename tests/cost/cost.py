@@ -444,6 +444,18 @@ def claim_name_length(n):
             'metadata': {'name': 'a' * n, 'namespace': 'tenant-a'}, 'spec': {'connectionSecretName': 'x'}}
 
 
+@dimension
+def declared_values_of_one_name(n):
+    """What its owner declares of a recorded variable, in many ways, is looked up for each that stands there."""
+    nats = {'name': 'NATS_URL', 'value': 'nats://nats.nats.svc:4222'}
+    env = [{'name': 'NATS_URL', 'value': '%d' % i} for i in range(n // 2)] + [nats]
+    applied = {'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': 'shop'},
+               'spec': {'template': {'spec': {'containers': [{'name': 'shop', 'image': IMAGE, 'env': env}]}}}}
+    record = json.dumps({'app': 'shop', 'containers': [{'env': [nats], 'names': ['shop']}]})
+    return workload({**WISH, 'kubectl.kubernetes.io/last-applied-configuration': json.dumps(applied)},
+                    container={'env': [nats] * (n // 2)}, template={'annotations': {A + 'injected': record}})
+
+
 # ---- JSON ----
 
 @dimension

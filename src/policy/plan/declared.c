@@ -10,7 +10,10 @@
 static int by_key(const void *a, const void *b)
 {
 	const struct declared_key *x = a, *y = b;
-	return entry_key_cmp(&x->key, &y->key);
+	int order = entry_key_cmp(&x->key, &y->key);
+	if (order == 0 && x->form != y->form)
+		order = x->form < y->form ? -1 : 1;
+	return order != 0 ? order : (x->hash > y->hash) - (x->hash < y->hash);
 }
 
 static int by_place(const void *a, const void *b)
@@ -43,14 +46,24 @@ static void add_container(struct arena *arena, struct declared *d, struct declar
 	d->containers[d->count++] = c;
 }
 
+/* Neither a value nor a reference to one. */
+static bool says_nothing(const struct json *variable)
+{
+	return json_is_empty(json_getz(variable, "value")) && json_is_empty(json_getz(variable, "valueFrom"));
+}
+
 static void add_entries(struct arena *arena, enum entry_kind kind, const struct json *array, struct declared_keys *out)
 {
 	if (json_kind(array) != JSON_ARRAY)
 		return;
 	struct entry_key key;
-	for (const struct json *e = json_first(array); e != NULL; e = json_next(e))
-		if (entry_key(kind, e, &key))
-			add_key(arena, out, (struct declared_key){key, e, NULL});
+	for (const struct json *e = json_first(array); e != NULL; e = json_next(e)) {
+		if (!entry_key(kind, e, &key))
+			continue;
+		bool empty = says_nothing(e);
+		enum declared_form form = empty ? DECLARED_EMPTY : DECLARED_AS;
+		add_key(arena, out, (struct declared_key){key, form, empty ? 0 : entry_hash(e)});
+	}
 }
 
 /* ---- last-applied-configuration ---- */
@@ -100,8 +113,13 @@ static void add_elements(struct arena *arena, const struct json *list, struct de
 {
 	for (const struct json *m = json_first(list); m != NULL; m = json_next(m)) {
 		struct str name = element_name(arena, m);
+		enum declared_form form = DECLARED_NAME;
+		if (json_getz(m, "f:valueFrom") != NULL)
+			form = DECLARED_REFERENCE;
+		else if (json_getz(m, "f:value") != NULL)
+			form = DECLARED_LITERAL;
 		if (name.n > 0)
-			add_key(arena, out, (struct declared_key){{name, STR("")}, NULL, m});
+			add_key(arena, out, (struct declared_key){{name, STR("")}, form, 0});
 	}
 }
 
@@ -196,68 +214,62 @@ void declared_entries(struct arena *arena, const struct declared *d, struct str 
 
 void declared_add(struct arena *arena, const struct entry_key *key, struct declared_keys *keys)
 {
-	add_key(arena, keys, (struct declared_key){*key, NULL, NULL});
+	add_key(arena, keys, (struct declared_key){*key, DECLARED_WHOLE, 0});
 }
 
-/* The first item of that key; NULL for none. */
-static const struct declared_key *find_key(const struct declared_keys *keys, const struct entry_key *key)
+/* The first item of `wanted`'s key that is not before it; NULL for none. */
+static const struct declared_key *first_from(const struct declared_keys *keys, const struct declared_key *wanted)
 {
-	struct declared_key wanted = {.key = *key};
-	const struct declared_key *found =
-		keys->count == 0 ? NULL : bsearch(&wanted, keys->items, keys->count, sizeof wanted, by_key);
-	while (found != NULL && found > keys->items && by_key(found - 1, &wanted) == 0)
-		found--;
-	return found;
+	size_t low = 0, high = keys->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (by_key(&keys->items[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < keys->count && entry_key_cmp(&keys->items[low].key, &wanted->key) == 0 ? &keys->items[low] : NULL;
 }
 
-/* The next item of the same key; NULL behind the last one. */
-static const struct declared_key *next_key(const struct declared_keys *keys, const struct declared_key *k)
+static bool has_form(const struct declared_keys *keys, const struct entry_key *key, enum declared_form form)
 {
-	return k + 1 < keys->items + keys->count && by_key(k, k + 1) == 0 ? k + 1 : NULL;
+	const struct declared_key *found = first_from(keys, &(struct declared_key){*key, form, 0});
+	return found != NULL && found->form == form;
+}
+
+/* Was it applied as it stands there? As entry_same has it. */
+static bool has_as(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry)
+{
+	const struct declared_key wanted = {*key, DECLARED_AS, entry_hash(entry)};
+	const struct declared_key *found = first_from(keys, &wanted);
+	return found != NULL && by_key(found, &wanted) == 0;
 }
 
 bool declared_has(const struct declared_keys *keys, const struct entry_key *key)
 {
-	return find_key(keys, key) != NULL;
-}
-
-static bool is_variable(const struct json *entry)
-{
-	return json_getz(entry, "secretRef") == NULL;
-}
-
-/* Neither a value nor a reference to one. */
-static bool says_nothing(const struct json *variable)
-{
-	return json_is_empty(json_getz(variable, "value")) && json_is_empty(json_getz(variable, "valueFrom"));
+	return first_from(keys, &(struct declared_key){*key, DECLARED_WHOLE, 0}) != NULL;
 }
 
 bool declared_entry(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry)
 {
-	for (const struct declared_key *k = find_key(keys, key); k != NULL; k = next_key(keys, k)) {
-		bool owned = k->fields == NULL || says_nothing(entry) || json_getz(k->fields, "f:value") != NULL ||
-			     json_getz(k->fields, "f:valueFrom") != NULL;
-		bool applied = k->applied == NULL || !is_variable(entry) || says_nothing(k->applied) ||
-			       entry_same(k->applied, entry);
-		if (owned && applied)
-			return true;
-	}
-	return false;
+	const struct declared_key *first = first_from(keys, &(struct declared_key){*key, DECLARED_WHOLE, 0});
+	if (first == NULL || first->form < DECLARED_NAME)
+		return first != NULL;
+	if (first->form == DECLARED_NAME && says_nothing(entry))
+		return true;
+	bool variable = json_getz(entry, "secretRef") == NULL;
+	return variable ? has_as(keys, key, entry) : has_form(keys, key, DECLARED_AS);
 }
 
 const char *declared_without(const struct declared_keys *keys, const struct entry_key *key, const struct json *entry,
 			     const struct json *recorded)
 {
+	bool reference = json_is_empty(json_getz(entry, "value"));
 	if (says_nothing(entry) || !entry_same(entry, recorded))
 		return NULL;
-	const char *member = json_is_empty(json_getz(entry, "value")) ? "valueFrom" : "value";
-	for (const struct declared_key *k = find_key(keys, key); k != NULL; k = next_key(keys, k)) {
-		bool empty = k->applied != NULL && says_nothing(k->applied);
-		bool literal = json_getz(k->fields, "f:value") != NULL && json_getz(k->fields, "f:valueFrom") == NULL;
-		if (empty || (literal && json_is_empty(json_getz(entry, "value"))))
-			return member;
-	}
-	return NULL;
+	if (!has_form(keys, key, DECLARED_EMPTY) && !(reference && has_form(keys, key, DECLARED_LITERAL)))
+		return NULL;
+	return reference ? "valueFrom" : "value";
 }
 
 /* A manifest that runs another image declares another container: the template has been rolled back since. */

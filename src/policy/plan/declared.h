@@ -17,13 +17,23 @@ struct declared_container {
 	const struct json *applied, *fields;
 };
 
-/* An entry of a list that is declared: as it was applied, or as the fields that an Apply entry owns; or all of it. */
-struct declared_key {
-	struct entry_key key;
-	const struct json *applied, *fields;
+/* What is said of an entry that is declared. */
+enum declared_form {
+	DECLARED_WHOLE,     /* it is the owner's, whatever it is */
+	DECLARED_EMPTY,     /* it was applied, without a value or a reference to one */
+	DECLARED_LITERAL,   /* an Apply entry owns it and its value */
+	DECLARED_REFERENCE, /* an Apply entry owns it and its valueFrom */
+	DECLARED_NAME,      /* an Apply entry owns it, and no value */
+	DECLARED_AS,        /* it was applied with that value: `hash` is the entry's (entry_hash) */
 };
 
-/* Sorted by key; several may have one. */
+struct declared_key {
+	struct entry_key key;
+	enum declared_form form;
+	unsigned long long hash; /* 0 in all other forms */
+};
+
+/* Sorted, so that what a tenant declares a thousand times is found in log n; several may have one key. */
 struct declared_keys {
 	struct declared_key *items;
 	size_t count, capacity;
