@@ -25,6 +25,9 @@ bool str_eqz(struct str a, const char *z);
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 
+/* Does `part` stand anywhere in `s`? Linear. */
+bool str_contains(struct str s, struct str part);
+
 /* Order of bytes, shorter first when one is a prefix of the other: <0, 0, >0. */
 int str_cmp(struct str a, struct str b);
 

@@ -128,13 +128,11 @@ int handover_config(struct handover *h, struct str text, const char *source, int
 {
 	struct config *current;
 	int code = config_load(text, source, &current, err);
-	if (code != 0 || h->directory == NULL) {
-		if (code == 0)
-			*out = current;
+	if (code != 0)
 		return code;
-	}
-	code = note(h, text, now, err);
-	if (code == 0)
+	if (h->directory != NULL)
+		code = note(h, text, now, err);
+	if (code == 0 && h->directory != NULL)
 		code = join(h, now, &current, err);
 	if (code == 0)
 		*out = current;

@@ -25,6 +25,9 @@ struct names {
 	size_t literals;
 };
 
+/* The initializer of a struct names that is a whole array. */
+#define NAMES_OF(array) {.items = (array), .count = sizeof(array) / sizeof(array)[0]}
+
 /* One entry of a binding's `env`: a key of the Secret, or a literal template. The other one is absent. */
 struct env_mapping {
 	struct str name, key, value;

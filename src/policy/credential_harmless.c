@@ -178,14 +178,6 @@ static bool is_amount(struct str text, bool number_alone)
 	return digits > 0 && digits <= 9 && (letters == 0 ? number_alone : letters <= 3);
 }
 
-static bool contains(struct str text, const char *word)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if (str_starts(str_from(text, i), str_of(word)))
-			return true;
-	return false;
-}
-
 /* Does the name speak of a Secret, and not of a secret? IMAGE_PULL_SECRET; CLUSTER_SECRET=shop-secret. */
 static bool is_name_of_a_secret(struct str name, struct str value)
 {
@@ -208,9 +200,11 @@ static bool is_name_of_a_secret(struct str name, struct str value)
 		return true;
 	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0] && !speaks; i++)
 		speaks = str_ends(name, str_of(secrets[i]));
-	return dash && speaks && (contains(name, "PULL") || contains(name, "EXISTING") ||
-				  contains(name, "EXTERNAL") || contains(name, "SEALED") || contains(value, "secret") ||
-				  contains(value, "cred") || contains(value, "-tls") || contains(value, "-cert"));
+	return dash && speaks &&
+	       (str_contains(name, STR("PULL")) || str_contains(name, STR("EXISTING")) ||
+		str_contains(name, STR("EXTERNAL")) || str_contains(name, STR("SEALED")) ||
+		str_contains(value, STR("secret")) || str_contains(value, STR("cred")) ||
+		str_contains(value, STR("-tls")) || str_contains(value, STR("-cert")));
 }
 
 /* CSRF_COOKIE=XSRF-TOKEN: how a cookie is called. What Erlang's nodes prove to each other goes by the same name. */
@@ -221,7 +215,7 @@ static bool is_name_of_a_cookie(struct str name, struct str value)
 	if (!str_ends(name, STR("_COOKIE")))
 		return false;
 	for (size_t i = 0; i < sizeof erlang / sizeof erlang[0]; i++)
-		if (contains(name, erlang[i]))
+		if (str_contains(name, str_of(erlang[i])))
 			return false;
 	for (size_t i = 0; i < value.n; i++)
 		digit = digit || is_digit(value.p[i]);
@@ -250,7 +244,7 @@ bool credential_is_login(struct str name, struct str value)
 
 bool credential_is_harmless(struct str name, struct str value)
 {
-	bool password = contains(name, "PASS") || contains(name, "PW");
+	bool password = str_contains(name, STR("PASS")) || str_contains(name, STR("PW"));
 	if (value.n == 0 || !credential_is_literal(value))
 		return true;
 	for (size_t i = 0; i < CREDENTIAL_HARMLESS_WORDS; i++)

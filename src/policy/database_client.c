@@ -55,7 +55,7 @@ static const struct str work_words[] = {
 /* /scripts/nightly-backup.sh, db:migrate, manage.py's migrate */
 static bool is_named_after_work(struct str path)
 {
-	static const struct names list = {.items = work_words, .count = sizeof work_words / sizeof work_words[0]};
+	static const struct names list = NAMES_OF(work_words);
 	struct str name = base_name(path);
 	for (size_t start = 0, i = 0; i <= name.n; i++) {
 		char c = i < name.n ? name.p[i] : '.';
@@ -344,9 +344,8 @@ static const struct {
 static struct str entrypoint_program(struct str image)
 {
 	for (size_t i = 0; i < sizeof entrypoints / sizeof entrypoints[0]; i++)
-		for (struct str rest = image; rest.n > 0; rest = str_from(rest, 1))
-			if (str_starts(rest, str_of(entrypoints[i].image)))
-				return str_of(entrypoints[i].program);
+		if (str_contains(image, str_of(entrypoints[i].image)))
+			return str_of(entrypoints[i].program);
 	return (struct str){NULL, 0};
 }
 

@@ -1,8 +1,6 @@
 /* Programs that serve no database. Sorted: tests/unit/test_database.c holds the order. */
 #include "policy/database_client.h"
 
-#define NAMES(array) {.items = (array), .count = sizeof(array) / sizeof(array)[0]}
-
 /* Shipped with databases, or made for them: clients, dumps, checks, migrations. */
 static const struct str clients[] = {
 	STR_INIT("alembic"), STR_INIT("aql"), STR_INIT("arangobackup"), STR_INIT("arangobench"), STR_INIT("arangodump"),
@@ -118,5 +116,5 @@ static const struct str harmless[] = {
 	STR_INIT("zcat"), STR_INIT("zgrep"), STR_INIT("zip"), STR_INIT("zstd"), STR_INIT("zstdcat"), STR_INIT("zypper"),
 };
 
-const struct names database_client_programs = NAMES(clients);
-const struct names database_harmless_programs = NAMES(harmless);
+const struct names database_client_programs = NAMES_OF(clients);
+const struct names database_harmless_programs = NAMES_OF(harmless);

@@ -6,7 +6,6 @@
 #include "policy/database_image.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define NAMES(array) {.items = (array), .count = COUNT(array)}
 
 /* Names of products, and a place that shows their images. Caches, queues and search engines stand here for those who
  * count them among databases: configuration adds them. */
@@ -425,7 +424,7 @@ static const struct str numbered[] = {
 
 const struct database_table database_table = {
 	products, COUNT(products), words, COUNT(words), repositories, COUNT(repositories), images, COUNT(images),
-	tagged_images, COUNT(tagged_images), NAMES(others), NAMES(tools), NAMES(neutral), NAMES(numbered),
+	tagged_images, COUNT(tagged_images), NAMES_OF(others), NAMES_OF(tools), NAMES_OF(neutral), NAMES_OF(numbered),
 };
 
 const struct str database_products_included[DATABASE_PRODUCTS] = {

@@ -59,7 +59,6 @@ static const char *name_end(const struct native *n)
 	for (size_t i = 0; i < CREDENTIAL_NAME_SUFFIXES; i++)
 		buf_fmt(&pattern, "|%s", credential_name_suffixes[i]);
 	buf_addz(&pattern, ")?$");
-	buf_addc(&pattern, '\0');
 	return native_take(n, &pattern).p;
 }
 

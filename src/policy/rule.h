@@ -27,9 +27,6 @@ struct rule_list {
 	const struct name_form *form; /* of its items; NULL: any text */
 };
 
-/* The initializer of a struct names that is a whole array. */
-#define RULE_NAMES(array) {.items = (array), .count = sizeof(array) / sizeof(array)[0]}
-
 /* Objects that a rule reads, beside workloads and those of its `kinds`: what the API server must be told to send. */
 struct rule_resource {
 	const char *group, *kind;

@@ -390,8 +390,8 @@ const struct rule rule_external_secret_path = {
 	.check = check,
 	.resources = resources,
 	.lists = {
-		[SERVICE_PATHS] = {"servicePaths", RULE_NAMES(service_paths), &service_patterns},
-		[SHARED_PATHS] = {"sharedPaths", RULE_NAMES(shared_paths), &plain_patterns},
-		[PLATFORM_PATHS] = {"platformPaths", RULE_NAMES(platform_paths), &plain_patterns},
+		[SERVICE_PATHS] = {"servicePaths", NAMES_OF(service_paths), &service_patterns},
+		[SHARED_PATHS] = {"sharedPaths", NAMES_OF(shared_paths), &plain_patterns},
+		[PLATFORM_PATHS] = {"platformPaths", NAMES_OF(platform_paths), &plain_patterns},
 	},
 };

@@ -349,7 +349,7 @@ const struct rule rule_literal_credentials = {
 	.mode = MODE_ENFORCE,
 	.check = check,
 	.lists = {
-		[NAMES] = {"names", RULE_NAMES(names), &upper},
-		[ALLOWED_NAMES] = {"allowedNames", RULE_NAMES(allowed_names), &upper},
+		[NAMES] = {"names", NAMES_OF(names), &upper},
+		[ALLOWED_NAMES] = {"allowedNames", NAMES_OF(allowed_names), &upper},
 	},
 };

@@ -121,7 +121,7 @@ const struct rule rule_no_in_cluster_database = {
 	.kinds = database_kinds,
 	.kind_count = DATABASE_KINDS,
 	.lists = {
-		[PRODUCTS] = {.key = "products", .names = RULE_NAMES(database_products_included), .form = &database_products},
+		[PRODUCTS] = {.key = "products", .names = NAMES_OF(database_products_included), .form = &database_products},
 		[IMAGES] = {.key = "images", .form = &repository_globs},
 		[ALLOWED_IMAGES] = {.key = "allowedImages", .form = &repository_globs},
 		[CLIENTS] = {.key = "clients"},

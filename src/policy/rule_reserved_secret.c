@@ -59,6 +59,6 @@ const struct rule rule_reserved_secret = {
 	.forbidden = true,
 	.check = check,
 	.resources = resources,
-	.exempt_users = RULE_NAMES(writers),
-	.lists = {[NAMES] = {.key = "names", .names = RULE_NAMES(reserved), .form = &name_subdomain_globs}},
+	.exempt_users = NAMES_OF(writers),
+	.lists = {[NAMES] = {.key = "names", .names = NAMES_OF(reserved), .form = &name_subdomain_globs}},
 };

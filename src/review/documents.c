@@ -45,11 +45,6 @@ static int add_object(const struct reading *r, const struct manifest *item)
 	return 0;
 }
 
-static bool str_contains(struct str text, struct str word)
-{
-	return memmem(text.p != NULL ? text.p : "", text.n, word.p, word.n) != NULL;
-}
-
 static bool has_action(struct str text)
 {
 	return str_contains(text, STR("{{")) || str_contains(text, STR("{%"));

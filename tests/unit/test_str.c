@@ -37,6 +37,10 @@ START_TEST(beginnings_and_ends)
 	ck_assert(str_ends(STR("cache"), STR("")));
 	ck_assert(!str_ends(STR("conn"), STR("-conn")));
 	ck_assert(!str_ends(STR("cache-conN"), STR("-conn")));
+	ck_assert(str_contains(STR("cache-conn"), STR("e-c")) && str_contains(STR("conn"), STR("conn")));
+	ck_assert(str_contains(STR(""), STR("")) && str_contains((struct str){NULL, 0}, STR("")));
+	ck_assert(!str_contains((struct str){NULL, 0}, STR("c")) && !str_contains(STR("con"), STR("conn")));
+	ck_assert(!str_contains(STR("cache"), STR("-")));
 }
 END_TEST
 

@@ -62,7 +62,7 @@ static struct names known_keys(const struct scene *s, struct str secret)
 		if (str_eq(s->wishes.bindings.items[i].secret, secret))
 			return s->wishes.bindings.items[i].binding->keys;
 	if (str_ends(secret, STR(CONNECTION_SUFFIX)))
-		return (struct names){.items = connection, .count = sizeof connection / sizeof connection[0]};
+		return (struct names)NAMES_OF(connection);
 	return (struct names){0};
 }
 
