@@ -281,9 +281,18 @@ analyze:
 	@$(MAKE) --no-print-directory -s $(EMBEDDED)
 	@$(PYTHON) tests/analyze.py -- $(CPPFLAGS)
 
+COMMANDS = serve review config certs webhook-config completion man help version
 install: all
 	install -D -m 0755 $(B)/connhook $(DESTDIR)$(PREFIX)/bin/connhook
 	ln -sf connhook $(DESTDIR)$(PREFIX)/bin/kubectl-connhook
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions \
+		fish/vendor_completions.d)
+	$(B)/connhook man > $(DESTDIR)$(PREFIX)/share/man/man1/connhook.1
+	for c in $(COMMANDS); do \
+		$(B)/connhook man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/connhook-$$c.1 || exit 1; done
+	$(B)/connhook completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/connhook
+	$(B)/connhook completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_connhook
+	$(B)/connhook completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/connhook.fish
 
 clean:
 	rm -rf build

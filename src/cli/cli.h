@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "cli/command.h"
 #include "policy/config.h"
 
 #include <stdio.h>
@@ -31,5 +32,19 @@ int cmd_review(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
 int cmd_webhook_config(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_man(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
+
+/* Their tables. */
+extern const struct command serve_command, review_command, config_command, config_check_command, config_show_command,
+	config_test_command, certs_command, certs_init_command, certs_show_command, certs_renew_command,
+	webhook_config_command, completion_command, man_command;
+
+/* The help of connhook itself: appends it; prints it, and returns the exit status. */
+void cli_add_first_help(struct buf *out);
+int cli_first_help(void);
 
 #endif

@@ -6,78 +6,67 @@
 #include "pki/pki.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 
 #define SECONDS_PER_DAY 86400
 #define REPORT_MAX (64 * MIB) /* what one command prints */
 
-static const char certs_help[] =
-	"usage: connhook certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
-	"       connhook certs show FILE...\n"
-	"       connhook certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
-	"\n"
-	"  init    make a CA and a serving certificate\n"
-	"  show    print what certificates and keys say, and whether they fit together\n"
-	"  renew   replace the serving certificate and keep the CA\n"
-	"\n"
-	"Each has its own --help.\n";
+enum { OPTION_DNS = OPTION_FIRST, OPTION_IP, OPTION_DAYS };
 
-static const char init_help[] =
-	"usage: connhook certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
-	"\n"
-	"Makes ca.crt, ca.key, tls.crt and tls.key in DIR, which is created if it is missing.\n"
-	"Nothing is ever overwritten.\n"
-	"\n"
-	"  -o, --out DIR     where the files go\n"
-	"      --dns NAME    a DNS name of the server; may be repeated\n"
-	"      --ip ADDR     an IP address of the server; may be repeated\n"
-	"      --days N      how long the serving certificate is valid: 1 to 3650, default 365\n"
-	"  -h, --help        print this\n"
-	"\n"
-	"Without --dns and --ip the names are localhost, 127.0.0.1, ::1, connhook,\n"
-	"connhook.connhook.svc and connhook.connhook.svc.cluster.local.\n";
+static const struct command_option init_options[] = {
+	{'o', "out", "DIR", "where the files go", NULL},
+	{OPTION_DNS, "dns", "NAME", "a DNS name of the server; may be repeated", NULL},
+	{OPTION_IP, "ip", "ADDR", "an IP address of the server; may be repeated", NULL},
+	{OPTION_DAYS, "days", "N", "how long the serving certificate is valid: 1 to 3650, default 365", NULL},
+	{0, NULL, NULL, NULL, NULL},
+};
 
-static const char renew_help[] =
-	"usage: connhook certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
-	"\n"
-	"Replaces tls.crt and tls.key in DIR with new ones, signed by the CA that is there.\n"
-	"\n"
-	"  -o, --out DIR     where the files are\n"
-	"      --dns NAME    a DNS name of the server; may be repeated\n"
-	"      --ip ADDR     an IP address of the server; may be repeated\n"
-	"      --days N      how long the serving certificate is valid: 1 to 3650, default 365\n"
-	"  -h, --help        print this\n"
-	"\n"
-	"Without --dns and --ip the names of the old certificate are kept.\n";
+const struct command certs_command = {
+	.name = "certs",
+	.says = "make, renew and show certificates",
+	.usage = "certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]\n"
+		 "certs show FILE...\n"
+		 "certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]",
+	.about = "init: makes a CA and a serving certificate\n"
+		 "show: prints what certificates and keys say, and whether they fit together\n"
+		 "renew: replaces the serving certificate and keeps the CA\n",
+	.after = "Each has its own --help.\n",
+	.run = cmd_certs,
+};
 
-static const char show_help[] =
-	"usage: connhook certs show FILE...\n"
-	"\n"
-	"Prints what the certificates and keys in PEM files say, and checks all files together:\n"
-	"whose key is it, who signed it, is it valid now. Keys themselves are never printed.\n"
-	"\n"
-	"  -h, --help        print this\n"
-	"\n"
-	"Exit status: 0 all is well, 1 something does not fit or has expired, 2 a file cannot be read.\n";
+const struct command certs_init_command = {
+	.name = "certs init",
+	.says = "make a CA and a serving certificate",
+	.usage = "certs init --out DIR [--dns NAME]... [--ip ADDR]... [--days N]",
+	.about = "Makes ca.crt, ca.key, tls.crt and tls.key in DIR, which is created if it is missing.\n"
+		 "Nothing is ever overwritten.\n",
+	.options = init_options,
+	.after = "Without --dns and --ip the names are localhost, 127.0.0.1, ::1, connhook,\n"
+		 "connhook.connhook.svc and connhook.connhook.svc.cluster.local.\n",
+	.run = cmd_certs,
+};
+
+const struct command certs_renew_command = {
+	.name = "certs renew",
+	.says = "replace the serving certificate and keep the CA",
+	.usage = "certs renew --out DIR [--dns NAME]... [--ip ADDR]... [--days N]",
+	.about = "Replaces tls.crt and tls.key in DIR with new ones, signed by the CA that is there.\n",
+	.options = init_options,
+	.after = "Without --dns and --ip the names of the old certificate are kept.\n",
+	.run = cmd_certs,
+};
+
+const struct command certs_show_command = {
+	.name = "certs show",
+	.says = "print what certificates and keys say, and whether they fit together",
+	.usage = "certs show FILE...",
+	.about = "Prints what the certificates and keys in PEM files say, and checks all files together:\n"
+		 "whose key is it, who signed it, is it valid now. Keys themselves are never printed.\n",
+	.after = "Exit status: 0 all is well, 1 something does not fit or has expired, 2 a file cannot be read.\n",
+	.run = cmd_certs,
+};
 
 /* ---- options ---- */
-
-enum { OPTION_DNS = 256, OPTION_IP, OPTION_DAYS };
-
-static const struct option make_options[] = {
-	{"out", required_argument, NULL, 'o'},
-	{"dns", required_argument, NULL, OPTION_DNS},
-	{"ip", required_argument, NULL, OPTION_IP},
-	{"days", required_argument, NULL, OPTION_DAYS},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct option show_options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
 
 /* What init and renew are asked for. */
 struct wish {
@@ -85,7 +74,6 @@ struct wish {
 	struct str dns[LIMIT_CERTIFICATE_NAMES], ips[LIMIT_CERTIFICATE_NAMES];
 	size_t dns_count, ip_count;
 	long days;
-	bool help;
 };
 
 /* Strict decimal; the range is checked here as well, so that the sentence names the option. */
@@ -113,27 +101,28 @@ static int add_name(const char *option, int (*check)(struct str, struct error *)
 	return EXIT_OK;
 }
 
-/* EXIT_OK, or the exit status of a sentence that has been printed. */
-static int parse_wish(const char *command, int argc, char **argv, struct wish *out)
+/* EXIT_OK, or the exit status of a sentence that has been printed. *done: it was help, and there is nothing to do. */
+static int parse_wish(const struct command *c, int argc, char **argv, struct wish *out, bool *done)
 {
-	int code = EXIT_OK, c;
-	opterr = 0;
-	optind = 0; /* glibc: begin anew, whatever was parsed before */
-	while (code == EXIT_OK && (c = getopt_long(argc, argv, ":o:h", make_options, NULL)) != -1) {
-		if (c == 'h')
-			out->help = true;
-		else if (c == 'o')
-			out->out = optarg;
-		else if (c == OPTION_DNS)
-			code = add_name("--dns", pki_dns_check, optarg, out->dns, &out->dns_count);
-		else if (c == OPTION_IP)
-			code = add_name("--ip", pki_ip_check, optarg, out->ips, &out->ip_count);
-		else if (c == OPTION_DAYS)
-			code = parse_days(optarg, &out->days);
+	const char *command = c->name;
+	struct option_parser p;
+	char *value;
+	int code = EXIT_OK, id;
+	option_begin(&p, c, argc, argv);
+	while (code == EXIT_OK && (id = option_next(&p, &value)) != OPTION_END) {
+		*done = id == OPTION_DONE;
+		if (*done)
+			return p.status;
+		if (id == 'o')
+			out->out = value;
+		else if (id == OPTION_DNS)
+			code = add_name("--dns", pki_dns_check, value, out->dns, &out->dns_count);
+		else if (id == OPTION_IP)
+			code = add_name("--ip", pki_ip_check, value, out->ips, &out->ip_count);
 		else
-			code = cli_bad_option(command, argv, c);
+			code = parse_days(value, &out->days);
 	}
-	if (code != EXIT_OK || out->help)
+	if (code != EXIT_OK)
 		return code;
 	if (optind < argc)
 		return cli_fail("%s: unexpected argument %s; see connhook %s --help", command, argv[optind], command);
@@ -272,13 +261,11 @@ static int show_files(char **files, size_t count)
 
 static int show(int argc, char **argv)
 {
-	opterr = 0;
-	optind = 0;
-	int c = getopt_long(argc, argv, ":h", show_options, NULL);
-	if (c == 'h')
-		return cli_print(STR(show_help));
-	if (c != -1)
-		return cli_bad_option("certs show", argv, c);
+	struct option_parser p;
+	char *value;
+	option_begin(&p, &certs_show_command, argc, argv);
+	if (option_next(&p, &value) != OPTION_END)
+		return p.status;
 	if (optind == argc)
 		return cli_fail("certs show: which file? see connhook certs show --help");
 	return show_files(argv + optind, (size_t)(argc - optind));
@@ -322,11 +309,10 @@ static int print_made(const char *made, const char *dir, bool hint, time_t now)
 static int init_or_renew(int argc, char **argv, bool renew)
 {
 	struct wish wish = {.days = PKI_DEFAULT_DAYS};
-	int code = parse_wish(renew ? "certs renew" : "certs init", argc, argv, &wish);
-	if (code != EXIT_OK)
+	bool done = false;
+	int code = parse_wish(renew ? &certs_renew_command : &certs_init_command, argc, argv, &wish, &done);
+	if (code != EXIT_OK || done)
 		return code;
-	if (wish.help)
-		return cli_print(renew ? STR(renew_help) : STR(init_help));
 	struct pki_names given = {wish.dns, wish.dns_count, wish.ips, wish.ip_count};
 	const struct pki_names *names = wish.dns_count + wish.ip_count > 0 ? &given : NULL;
 	time_t now = time(NULL);
@@ -346,7 +332,7 @@ int cmd_certs(int argc, char **argv)
 	if (str_eqz(command, "show"))
 		return show(argc - 1, argv + 1);
 	if (str_eqz(command, "--help") || str_eqz(command, "-h"))
-		return cli_print(STR(certs_help));
+		return command_print_help(&certs_command);
 	if (command.n == 0)
 		return cli_fail("certs: what to do? expected init, show or renew; see connhook certs --help");
 	return cli_fail("certs: unknown command %s; expected init, show or renew; see connhook certs --help",

@@ -2,30 +2,66 @@
 #include "cli/cli.h"
 #include "cli/config_test.h"
 
-#include <getopt.h>
 #include <string.h>
 
-static const char help[] =
-	"connhook config check FILE                     is this configuration good?\n"
-	"connhook config show [--profile NAME]          print a shipped configuration\n"
-	"connhook config test [--config FILE] LIST...   score a configuration, or the built-in one\n"
-	"\n"
-	"NAME is managed (the default: databases outside the cluster) or in-cluster.\n"
-	"FILE is YAML; - reads standard input. An error names file:line:column.\n"
-	"LIST is a table, parted by tabs, whose first line names its columns: verdict, and image, or container (JSON),\n"
-	"or name and value (of a variable), or apiVersion and kind. Verdicts: server, database, credential or denied;\n"
-	"other, client, harmless or allowed; either. It exits with 1 when the rules say something else about a row.\n"
-	"Start from a shipped one:  connhook config show > connhook.yaml\n";
+const struct command config_command = {
+	.name = "config",
+	.says = "check a configuration, show a shipped one",
+	.usage = "config check FILE\nconfig show [--profile NAME]\nconfig test [--config FILE] LIST...",
+	.about = "check: is this configuration good?\n"
+		 "show: prints a shipped configuration\n"
+		 "test: scores a configuration, or the built-in one\n",
+	.after = "Start from a shipped one:  connhook config show > connhook.yaml\n",
+	.run = cmd_config,
+};
+
+const struct command config_check_command = {
+	.name = "config check",
+	.says = "say whether a configuration is good",
+	.usage = "config check FILE",
+	.about = "FILE is YAML; - reads standard input. An error names file:line:column.\n",
+	.run = cmd_config,
+};
+
+static const struct command_value profiles[] = {
+	{"managed", "databases outside the cluster (default)"},
+	{"in-cluster", "databases in the cluster"},
+	{NULL, NULL},
+};
+
+static const struct command_value *list_profiles(void)
+{
+	return profiles;
+}
+
+static const struct command_option show_options[] = {
+	{OPTION_FIRST, "profile", "NAME", "which one", list_profiles},
+	{0, NULL, NULL, NULL, NULL},
+};
+
+const struct command config_show_command = {
+	.name = "config show",
+	.says = "print a shipped configuration",
+	.usage = "config show [--profile NAME]",
+	.options = show_options,
+	.run = cmd_config,
+};
 
 static int check(int argc, char **argv)
 {
+	struct option_parser p;
 	struct config *config;
 	struct error err;
-	if (argc != 2)
+	char *value;
+	option_begin(&p, &config_check_command, argc, argv);
+	if (option_next(&p, &value) != OPTION_END)
+		return p.status;
+	if (argc != optind + 1)
 		return cli_fail("config check takes one FILE; see connhook config --help");
-	if (cli_config(argv[1], &config, &err) != 0)
+	const char *path = argv[optind];
+	if (cli_config(path, &config, &err) != 0)
 		return cli_fail("%s", err.text);
-	printf("%s: good; %zu bindings, annotation prefix %.*s, fingerprint %.*s\n", argv[1], config->binding_count,
+	printf("%s: good; %zu bindings, annotation prefix %.*s, fingerprint %.*s\n", path, config->binding_count,
 	       STR_ARG(config->annotation_prefix), STR_ARG(config->fingerprint));
 	config_free(config);
 	return cli_print(STR(""));
@@ -33,13 +69,15 @@ static int check(int argc, char **argv)
 
 static int show(int argc, char **argv)
 {
-	static const struct option options[] = {{"profile", required_argument, NULL, 'p'}, {0}};
+	struct option_parser p;
 	const char *profile = "managed";
-	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-		if (c != 'p')
-			return cli_bad_option("config", argv, c);
-		profile = optarg;
+	char *value;
+	int id;
+	option_begin(&p, &config_show_command, argc, argv);
+	while ((id = option_next(&p, &value)) != OPTION_END) {
+		if (id == OPTION_DONE)
+			return p.status;
+		profile = value;
 	}
 	struct str text = config_profile(str_of(profile));
 	if (optind != argc)
@@ -51,9 +89,8 @@ static int show(int argc, char **argv)
 
 int cmd_config(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return cli_print(STR(help));
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return command_print_help(&config_command);
 	if (argc > 1 && strcmp(argv[1], "check") == 0)
 		return check(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "show") == 0)

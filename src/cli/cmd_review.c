@@ -9,50 +9,60 @@
 #include "base/text.h"
 #include "kube/name.h"
 
-#include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define OUTPUT_CHUNK (64 * KIB) /* that is collected before it is written */
 
-static const char usage[] =
-	"connhook review [--config FILE] [-o FORMAT] [--namespace NS] [--user NAME] [--strict] FILE|DIR|GLOB|- ...\n"
-	"\n"
-	"Says what the cluster would do with manifests: mutates, then validates, exactly as the server does.\n"
-	"Reads YAML of any number of documents, JSON, kind: List, directories, quoted globs, and - for standard input.\n"
-	"What the manifests only show together, such as a claim that is missing, is a note: it denies nothing.\n"
-	"\n";
+enum {
+	OPTION_USER = OPTION_FIRST,
+	OPTION_GROUP,
+	OPTION_STRICT,
+	OPTION_EXCLUDE,
+	OPTION_STDIN_NAME,
+};
 
-static const char options_help[] =
-	"  -c, --config FILE      the configuration; default: the built-in managed one\n"
-	"  -n, --namespace NS     where objects without a namespace go; default: default\n"
-	"  -f, --filename FILE    the same as FILE; -R, --recursive is always so\n"
-	"      --exclude GLOB     passes over what has that name, or path, in a DIR; also a line of .connhookignore\n"
-	"      --stdin-name NAME  what reports call standard input\n"
-	"      --strict           warnings and notes count as denials in the exit status\n"
-	"      --user NAME        who applies them, for exemptions; default: a tenant\n"
-	"  -h, --help             print this\n"
-	"\n"
-	"yaml, patch and diff show what is admitted; denials and warnings go to standard error then.\n"
-	"Exit status: 0 all allowed, 1 something denied, 2 something unreadable (all else is judged), nothing to read,\n"
-	"or wrong usage.\n"
-	"  kustomize build overlays/prod | connhook review -\n"
-	"  connhook review -o yaml app.yaml | kubectl apply -f -\n"
-	"  connhook review 'apps/**/*.yaml'\n";
-
-static int print_help(void)
+/* The formats, from the table that prints them. */
+static const struct command_value *list_formats(void)
 {
-	struct buf text;
-	buf_init(&text, LIMIT_MESSAGE);
-	buf_addz(&text, usage);
-	for (const struct review_format *f = review_formats; f->name != NULL; f++)
-		buf_fmt(&text, "%s%-9s %s%s\n", f == review_formats ? "  -o, --output " : "               ", f->name, f->says,
-			f == review_formats ? " (default)" : "");
-	buf_addz(&text, options_help);
-	int status = text.error != 0 ? cli_nomem() : cli_print(buf_str(&text));
-	buf_free(&text);
-	return status;
+	static struct command_value values[REVIEW_FORMATS + 1];
+	for (size_t i = 0; i < REVIEW_FORMATS && review_formats[i].name != NULL; i++)
+		values[i] = (struct command_value){review_formats[i].name, review_formats[i].says};
+	return values;
 }
+
+static const struct command_option options[] = {
+	{'o', "output", "FORMAT", "the first is the default:", list_formats},
+	{'c', "config", "FILE", "the configuration; default: the built-in managed one", NULL},
+	{'n', "namespace", "NS", "where objects without a namespace go; default: default", NULL},
+	{'f', "filename", "FILE", "the same as FILE", NULL},
+	{'R', "recursive", NULL, "directories are always read to their bottom", NULL},
+	{OPTION_EXCLUDE, "exclude", "GLOB",
+	 "pass over that name or path in a DIR; repeatable; also in .connhookignore", NULL},
+	{OPTION_STDIN_NAME, "stdin-name", "NAME", "what reports call standard input", NULL},
+	{OPTION_STRICT, "strict", NULL, "warnings and notes count as denials in the exit status", NULL},
+	{OPTION_USER, "user", "NAME", "who applies them, for exemptions; default: a tenant", NULL},
+	{OPTION_GROUP, "group", "NAME", "a group of that user; may be repeated", NULL},
+	{0, NULL, NULL, NULL, NULL},
+};
+
+const struct command review_command = {
+	.name = "review",
+	.says = "say what the cluster would do with manifests, offline",
+	.usage = "review [--config FILE] [-o FORMAT] [--namespace NS] [--user NAME] [--strict] FILE|DIR|GLOB|- ...",
+	.about = "Says what the cluster would do with manifests: mutates, then validates, exactly as the server does.\n"
+		 "Reads YAML of any number of documents, JSON, lists, directories, quoted globs, and - for standard input.\n"
+		 "What the manifests only show together, such as a claim that is missing, is a note: it denies nothing.\n",
+	.options = options,
+	.after = "yaml, patch and diff show what is admitted; denials and warnings go to standard error then.\n"
+		 "Exit status: 0 all allowed, 1 something denied, 2 something unreadable (all else is judged), nothing to\n"
+		 "read, or wrong usage.\n"
+		 "  kustomize build overlays/prod | connhook review -\n"
+		 "  connhook review -o yaml app.yaml | kubectl apply -f -\n"
+		 "  connhook review 'apps/**/*.yaml'\n",
+	.run = cmd_review,
+};
 
 static int unknown_format(const char *name)
 {
@@ -223,101 +233,115 @@ static int review_paths(struct run *run, char **paths)
 	return status;
 }
 
-enum { OPTION_USER = 256, OPTION_STRICT, OPTION_EXCLUDE, OPTION_STDIN_NAME };
+/* What the command line asks for beside the run. */
+struct wish {
+	const char *config, *format;
+	char **files;
+	size_t file_count;
+	struct str *groups;
+};
 
-/* The value of "-o=json" is json, as kubectl reads it. */
-static char *value_of(char *value)
+static int take_option(int id, char *value, struct run *run, struct wish *wish)
 {
-	return value[0] == '=' ? value + 1 : value;
+	struct error err;
+	switch (id) {
+	case 'o':
+		wish->format = value;
+		break;
+	case 'c':
+		wish->config = value;
+		break;
+	case 'n':
+		run->settings.namespace = str_of(value);
+		break;
+	case 'f':
+		wish->files[wish->file_count++] = value;
+		break;
+	case OPTION_USER:
+		run->settings.user = str_of(value);
+		break;
+	case OPTION_GROUP:
+		wish->groups[run->settings.group_count++] = str_of(value);
+		break;
+	case OPTION_STRICT:
+		run->strict = true;
+		break;
+	case OPTION_EXCLUDE:
+		return manifests_exclude(&run->manifests, value, &err) == 0 ? EXIT_OK : cli_nomem();
+	case OPTION_STDIN_NAME:
+		run->manifests.stdin_name = value;
+		break;
+	default: /* -R */
+		break;
+	}
+	return EXIT_OK;
+}
+
+/* EXIT_OK, or the exit status of what was printed. *done: it was help. */
+static int parse(int argc, char **argv, struct run *run, struct wish *wish, bool *done)
+{
+	struct option_parser p;
+	char *value;
+	int id, status = EXIT_OK;
+	wish->files = arena_array(&run->arena, (size_t)argc + 1, sizeof(*wish->files));
+	wish->groups = arena_array(&run->arena, (size_t)argc + 1, sizeof *wish->groups);
+	if (wish->files == NULL || wish->groups == NULL)
+		return cli_nomem();
+	run->settings.groups = wish->groups;
+	option_begin(&p, &review_command, argc, argv);
+	while (status == EXIT_OK && (id = option_next(&p, &value)) != OPTION_END) {
+		*done = id == OPTION_DONE;
+		if (*done)
+			return p.status;
+		status = take_option(id, value, run, wish);
+	}
+	for (int i = optind; i < argc; i++)
+		wish->files[wish->file_count++] = argv[i];
+	return status;
+}
+
+/* On a terminal nobody knows that the program waits. */
+static void say_waiting(const struct wish *wish)
+{
+	for (size_t i = 0; i < wish->file_count; i++)
+		if (strcmp(wish->files[i], "-") == 0 && isatty(STDIN_FILENO)) {
+			(void)fputs("connhook: reading manifests from the terminal; end them with Ctrl-D\n", stderr);
+			return;
+		}
+}
+
+static int review(struct run *run, const struct wish *wish)
+{
+	struct error err;
+	struct config *config = NULL;
+	run->format = review_format_find(wish->format);
+	run->review.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	if (run->format == NULL)
+		return unknown_format(wish->format);
+	if (!name_is_label(run->settings.namespace))
+		return cli_fail("review: %s is no name of a namespace; expected lower-case letters, digits and -, at most 63",
+				text_quote_name(run->settings.namespace).text);
+	if (wish->file_count == 0)
+		return cli_fail("review needs a FILE, a DIR or - for standard input; see connhook review --help");
+	if (cli_config(wish->config, &config, &err) != 0)
+		return cli_fail("%s", err.text);
+	say_waiting(wish);
+	run->settings.config = config;
+	int status = review_paths(run, wish->files);
+	config_free(config);
+	return status;
 }
 
 int cmd_review(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'},
-		{"config", required_argument, NULL, 'c'},
-		{"namespace", required_argument, NULL, 'n'},
-		{"filename", required_argument, NULL, 'f'},
-		{"recursive", no_argument, NULL, 'R'},
-		{"user", required_argument, NULL, OPTION_USER},
-		{"strict", no_argument, NULL, OPTION_STRICT},
-		{"exclude", required_argument, NULL, OPTION_EXCLUDE},
-		{"stdin-name", required_argument, NULL, OPTION_STDIN_NAME},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
 	struct run run = {.settings = {.namespace = STR("default"), .user = STR("tenant")}};
-	const char *path = NULL, *format = review_formats[0].name;
-	struct error err;
-	int rc = 0;
+	struct wish wish = {.format = review_formats[0].name};
+	bool done = false;
 	manifests_init(&run.manifests);
-	char **files = arena_array(&run.arena, (size_t)argc + 1, sizeof *files);
-	size_t file_count = 0;
-	if (files == NULL)
-		return cli_nomem();
-	optind = 1;
-	for (int c; rc == 0 && (c = getopt_long(argc, argv, ":o:c:n:f:Rh", options, NULL)) != -1;) {
-		switch (c) {
-		case 'o':
-			format = value_of(optarg);
-			break;
-		case 'c':
-			path = value_of(optarg);
-			break;
-		case 'n':
-			run.settings.namespace = str_of(value_of(optarg));
-			break;
-		case 'f':
-			files[file_count++] = value_of(optarg);
-			break;
-		case 'R': /* directories are always read so */
-			break;
-		case OPTION_USER:
-			run.settings.user = str_of(optarg);
-			break;
-		case OPTION_STRICT:
-			run.strict = true;
-			break;
-		case OPTION_EXCLUDE:
-			rc = manifests_exclude(&run.manifests, optarg, &err);
-			break;
-		case OPTION_STDIN_NAME:
-			run.manifests.stdin_name = optarg;
-			break;
-		case 'h':
-			arena_free(&run.arena);
-			manifests_free(&run.manifests);
-			return print_help();
-		default:
-			arena_free(&run.arena);
-			manifests_free(&run.manifests);
-			return cli_bad_option("review", argv, c);
-		}
-	}
-	for (int i = optind; i < argc; i++)
-		files[file_count++] = argv[i];
-	run.format = review_format_find(format);
-	run.review.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
-	int status;
-	struct config *config = NULL;
-	struct str ns = run.settings.namespace;
-	if (rc != 0)
-		status = cli_nomem();
-	else if (run.format == NULL)
-		status = unknown_format(format);
-	else if (!name_is_label(ns))
-		status = cli_fail("review: %s is no name of a namespace; expected lower-case letters, digits and -, at most 63",
-				  text_quote_name(ns).text);
-	else if (file_count == 0)
-		status = cli_fail("review needs a FILE, a DIR or - for standard input; see connhook review --help");
-	else if (cli_config(path, &config, &err) != 0)
-		status = cli_fail("%s", err.text);
-	else {
-		run.settings.config = config;
-		status = review_paths(&run, files);
-	}
+	int status = parse(argc, argv, &run, &wish, &done);
+	if (status == EXIT_OK && !done)
+		status = review(&run, &wish);
 	arena_free(&run.arena);
 	manifests_free(&run.manifests);
-	config_free(config);
 	return status;
 }

@@ -10,51 +10,12 @@
 #include "server/tls.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: connhook serve (--tls-cert FILE --tls-key FILE | --self-signed DIR) [OPTION]...\n"
-	"\n"
-	"Answers the admission reviews of a Kubernetes API server over HTTPS.\n"
-	"\n"
-	"      --config FILE             the configuration; default: the built-in 'managed' one\n"
-	"      --handover DIR            use a changed configuration two minutes later, and accept until then\n"
-	"                                and for a while what it injects as well: other instances learn of it\n"
-	"                                at another time. A new instance takes the one before from\n"
-	"                                DIR/previous.yaml, changed at DIR/replaced (seconds since 1970)\n"
-	"      --tls-cert FILE           the serving certificate, or a chain, leaf first (PEM)\n"
-	"      --tls-key FILE            its key (PEM)\n"
-	"      --self-signed DIR         use the certificates in DIR; make them if there are none\n"
-	"      --client-ca FILE          demand a certificate of clients, signed by a CA in FILE (PEM)\n"
-	"      --client-name NAME        with --client-ca: let in only clients of that name, the common\n"
-	"                                name or a DNS name of their certificate; may be repeated\n"
-	"      --tls-priorities STRING   versions and ciphers, as GnuTLS writes them; default: TLS 1.3 and\n"
-	"                                1.2 with forward secrecy. Nothing below TLS 1.2\n"
-	"      --listen ADDR:PORT        POST /mutate and /validate, HTTPS; default 0.0.0.0:8443.\n"
-	"                                [::]:8443 is IPv6 and IPv4. Port 0 is any free one\n"
-	"      --admin-listen ADDR:PORT  GET /healthz, /readyz, /metrics and /version, plain HTTP;\n"
-	"                                default 0.0.0.0:8080\n"
-	"      --threads N               threads that answer requests: 1 to 16; default: one a CPU\n"
-	"      --request-timeout N       seconds for a request, first byte to last, and again for the\n"
-	"                                client to take its answer: 1 to 60; default 10\n"
-	"      --body-memory N           MiB for the bodies of all requests and for answers that wait to be\n"
-	"                                taken: 8 to 4096; default 48\n"
-	"      --decision-memory N       MiB for one decision: 8 to 4096; default 64\n"
-	"      --drain-delay N           seconds after SIGTERM in which it serves on while /readyz fails:\n"
-	"                                0 to 300; default 5\n"
-	"      --log-format FORMAT       text (default) or json\n"
-	"      --log-level LEVEL         debug, info (default), warn or error\n"
-	"  -h, --help                    print this\n"
-	"\n"
-	"SIGTERM and SIGINT end it: requests that have begun are answered. SIGHUP reads configuration\n"
-	"and certificates anew; so does a change of their files. A bad one is logged, and the old one stays.\n"
-	"The log goes to standard error.\n";
-
 enum {
-	OPTION_CONFIG = 256,
+	OPTION_CONFIG = OPTION_FIRST,
 	OPTION_HANDOVER,
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
@@ -73,26 +34,67 @@ enum {
 	OPTION_LOG_LEVEL,
 };
 
-static const struct option long_options[] = {
-	{"config", required_argument, NULL, OPTION_CONFIG},
-	{"handover", required_argument, NULL, OPTION_HANDOVER},
-	{"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
-	{"tls-key", required_argument, NULL, OPTION_TLS_KEY},
-	{"self-signed", required_argument, NULL, OPTION_SELF_SIGNED},
-	{"client-ca", required_argument, NULL, OPTION_CLIENT_CA},
-	{"client-name", required_argument, NULL, OPTION_CLIENT_NAME},
-	{"tls-priorities", required_argument, NULL, OPTION_TLS_PRIORITIES},
-	{"listen", required_argument, NULL, OPTION_LISTEN},
-	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
-	{"threads", required_argument, NULL, OPTION_THREADS},
-	{"request-timeout", required_argument, NULL, OPTION_REQUEST_TIMEOUT},
-	{"body-memory", required_argument, NULL, OPTION_BODY_MEMORY},
-	{"decision-memory", required_argument, NULL, OPTION_DECISION_MEMORY},
-	{"drain-delay", required_argument, NULL, OPTION_DRAIN_DELAY},
-	{"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
-	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+static const struct command_value *list_log_formats(void)
+{
+	static const struct command_value values[] = {{"text", NULL}, {"json", NULL}, {NULL, NULL}};
+	return values;
+}
+
+static const struct command_value *list_log_levels(void)
+{
+	static const struct command_value values[] = {
+		{"debug", NULL}, {"info", NULL}, {"warn", NULL}, {"error", NULL}, {NULL, NULL}};
+	return values;
+}
+
+static const struct command_option options[] = {
+	{OPTION_CONFIG, "config", "FILE", "the configuration; default: the built-in 'managed' one", NULL},
+	{OPTION_HANDOVER, "handover", "DIR",
+	 "use a changed configuration two minutes later, and accept until then and for a while what it injects as well: "
+	 "other instances learn of it at another time. A new instance takes the one before from DIR/previous.yaml, "
+	 "changed at DIR/replaced (seconds since 1970)",
+	 NULL},
+	{OPTION_TLS_CERT, "tls-cert", "FILE", "the serving certificate, or a chain, leaf first (PEM)", NULL},
+	{OPTION_TLS_KEY, "tls-key", "FILE", "its key (PEM)", NULL},
+	{OPTION_SELF_SIGNED, "self-signed", "DIR", "use the certificates in DIR; make them if there are none", NULL},
+	{OPTION_CLIENT_CA, "client-ca", "FILE", "demand a certificate of clients, signed by a CA in FILE (PEM)", NULL},
+	{OPTION_CLIENT_NAME, "client-name", "NAME",
+	 "with --client-ca: let in only clients of that name, the common name or a DNS name of their certificate; may be "
+	 "repeated",
+	 NULL},
+	{OPTION_TLS_PRIORITIES, "tls-priorities", "STRING",
+	 "versions and ciphers, as GnuTLS writes them; default: TLS 1.3 and 1.2 with forward secrecy. Nothing below "
+	 "TLS 1.2",
+	 NULL},
+	{OPTION_LISTEN, "listen", "ADDR:PORT",
+	 "POST /mutate and /validate, HTTPS; default 0.0.0.0:8443. [::]:8443 is IPv6 and IPv4. Port 0 is any free one",
+	 NULL},
+	{OPTION_ADMIN_LISTEN, "admin-listen", "ADDR:PORT",
+	 "GET /healthz, /readyz, /metrics and /version, plain HTTP; default 0.0.0.0:8080", NULL},
+	{OPTION_THREADS, "threads", "N", "threads that answer requests: 1 to 16; default: one a CPU", NULL},
+	{OPTION_REQUEST_TIMEOUT, "request-timeout", "N",
+	 "seconds for a request, first byte to last, and again for the client to take its answer: 1 to 60; default 10",
+	 NULL},
+	{OPTION_BODY_MEMORY, "body-memory", "N",
+	 "MiB for the bodies of all requests and for answers that wait to be taken: 8 to 4096; default 48", NULL},
+	{OPTION_DECISION_MEMORY, "decision-memory", "N", "MiB for one decision: 8 to 4096; default 64", NULL},
+	{OPTION_DRAIN_DELAY, "drain-delay", "N",
+	 "seconds after SIGTERM in which it serves on while /readyz fails: 0 to 300; default 5", NULL},
+	{OPTION_LOG_FORMAT, "log-format", "FORMAT", "text (default) or json", list_log_formats},
+	{OPTION_LOG_LEVEL, "log-level", "LEVEL", "debug, info (default), warn or error", list_log_levels},
+	{0, NULL, NULL, NULL, NULL},
+};
+
+const struct command serve_command = {
+	.name = "serve",
+	.says = "answer AdmissionReviews over HTTPS",
+	.usage = "serve (--tls-cert FILE --tls-key FILE | --self-signed DIR) [OPTION]...",
+	.about = "Answers the admission reviews of a Kubernetes API server over HTTPS.\n",
+	.options = options,
+	.after = "SIGTERM and SIGINT end it: requests that have begun are answered. SIGHUP reads configuration\n"
+		 "and certificates anew; so does a change of their files. A bad one is logged, and the old one stays.\n"
+		 "The log goes to standard error.\n",
+	.run = cmd_serve,
 };
 
 /* MiB that hold one body of the largest size. */
@@ -105,7 +107,6 @@ struct wish {
 	size_t client_name_count;
 	struct server_options options;
 	struct handover handover;
-	bool help;
 };
 
 /* ---- options ---- */
@@ -150,59 +151,54 @@ static int parse_client_name(const char *text, struct wish *out)
 	return EXIT_OK;
 }
 
-static int parse_option(int c, char **argv, struct wish *out)
+static int parse_option(int id, char *value, struct wish *out)
 {
 	struct server_options *o = &out->options;
-	switch (c) {
-	case 'h':
-		out->help = true;
-		return EXIT_OK;
+	switch (id) {
 	case OPTION_CONFIG:
-		out->config = optarg;
+		out->config = value;
 		return EXIT_OK;
 	case OPTION_HANDOVER:
-		out->handover.directory = optarg;
+		out->handover.directory = value;
 		return EXIT_OK;
 	case OPTION_TLS_CERT:
-		out->tls_cert = optarg;
+		out->tls_cert = value;
 		return EXIT_OK;
 	case OPTION_TLS_KEY:
-		out->tls_key = optarg;
+		out->tls_key = value;
 		return EXIT_OK;
 	case OPTION_SELF_SIGNED:
-		out->self_signed = optarg;
+		out->self_signed = value;
 		return EXIT_OK;
 	case OPTION_CLIENT_CA:
-		out->client_ca = optarg;
+		out->client_ca = value;
 		return EXIT_OK;
 	case OPTION_CLIENT_NAME:
-		return parse_client_name(optarg, out);
+		return parse_client_name(value, out);
 	case OPTION_TLS_PRIORITIES:
-		return parse_priorities(optarg, &o->tls_priorities);
+		return parse_priorities(value, &o->tls_priorities);
 	case OPTION_LISTEN:
-		return parse_address("--listen", optarg, &o->listen);
+		return parse_address("--listen", value, &o->listen);
 	case OPTION_ADMIN_LISTEN:
-		return parse_address("--admin-listen", optarg, &o->admin);
+		return parse_address("--admin-listen", value, &o->admin);
 	case OPTION_THREADS:
-		return parse_number("--threads", optarg, 1, LIMIT_THREADS, &o->threads);
+		return parse_number("--threads", value, 1, LIMIT_THREADS, &o->threads);
 	case OPTION_REQUEST_TIMEOUT:
-		return parse_number("--request-timeout", optarg, 1, REQUEST_SECONDS_MAX, &o->request_seconds);
+		return parse_number("--request-timeout", value, 1, REQUEST_SECONDS_MAX, &o->request_seconds);
 	case OPTION_BODY_MEMORY:
-		return parse_number("--body-memory", optarg, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->body_mib);
+		return parse_number("--body-memory", value, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->body_mib);
 	case OPTION_DECISION_MEMORY:
-		return parse_number("--decision-memory", optarg, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->decision_mib);
+		return parse_number("--decision-memory", value, MEMORY_MIN, LIMIT_MEMORY_OPTION, &o->decision_mib);
 	case OPTION_DRAIN_DELAY:
-		return parse_number("--drain-delay", optarg, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
+		return parse_number("--drain-delay", value, 0, DRAIN_DELAY_SECONDS_MAX, &o->drain_seconds);
 	case OPTION_LOG_FORMAT:
-		if (!log_format_parse(str_of(optarg), &o->log->format))
-			return cli_fail("--log-format: %s is not text or json", text_quote(str_of(optarg)).text);
+		if (!log_format_parse(str_of(value), &o->log->format))
+			return cli_fail("--log-format: %s is not text or json", text_quote(str_of(value)).text);
 		return EXIT_OK;
-	case OPTION_LOG_LEVEL:
-		if (!log_level_parse(str_of(optarg), &o->log->least))
-			return cli_fail("--log-level: %s is not debug, info, warn or error", text_quote(str_of(optarg)).text);
+	default: /* OPTION_LOG_LEVEL */
+		if (!log_level_parse(str_of(value), &o->log->least))
+			return cli_fail("--log-level: %s is not debug, info, warn or error", text_quote(str_of(value)).text);
 		return EXIT_OK;
-	default:
-		return cli_bad_option("serve", argv, c);
 	}
 }
 
@@ -224,17 +220,22 @@ static int check_wish(const struct wish *wish)
 	return EXIT_OK;
 }
 
-/* EXIT_OK, or the exit status of a sentence that has been printed. */
-static int parse_wish(int argc, char **argv, struct wish *out)
+/* EXIT_OK, or the exit status of what has been printed. *done: it was help. */
+static int parse_wish(int argc, char **argv, struct wish *out, bool *done)
 {
-	int code = parse_address("--listen", "0.0.0.0:8443", &out->options.listen), c;
+	struct option_parser p;
+	char *value;
+	int code = parse_address("--listen", "0.0.0.0:8443", &out->options.listen), id;
 	if (code == EXIT_OK)
 		code = parse_address("--admin-listen", "0.0.0.0:8080", &out->options.admin);
-	opterr = 0;
-	optind = 0; /* glibc: begin anew, whatever was parsed before */
-	while (code == EXIT_OK && (c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
-		code = parse_option(c, argv, out);
-	if (code != EXIT_OK || out->help)
+	option_begin(&p, &serve_command, argc, argv);
+	while (code == EXIT_OK && (id = option_next(&p, &value)) != OPTION_END) {
+		*done = id == OPTION_DONE;
+		if (*done)
+			return p.status;
+		code = parse_option(id, value, out);
+	}
+	if (code != EXIT_OK)
 		return code;
 	if (optind < argc)
 		return cli_fail("unexpected argument '%s'; see 'connhook serve --help'", argv[optind]);
@@ -324,11 +325,10 @@ int cmd_serve(int argc, char **argv)
 		.drain_seconds = DRAIN_DELAY_SECONDS,
 		.log = &log,
 	}};
-	int code = parse_wish(argc, argv, &wish);
-	if (code != EXIT_OK)
+	bool done = false;
+	int code = parse_wish(argc, argv, &wish, &done);
+	if (code != EXIT_OK || done)
 		return code;
-	if (wish.help)
-		return cli_print(STR(help));
 	struct arena arena = {0};
 	struct error err;
 	code = serve(&wish, &arena, &err);

@@ -8,29 +8,48 @@
 #include "policy/native.h"
 #include "policy/registration.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HTTPS_PORT 443
 #define PORT_MAX 65535
 
-static const char help[] =
-	"connhook webhook-config [--config FILE] (--ca-file FILE | --cert-manager NAMESPACE/CERTIFICATE)\n"
-	"                        (--service NAMESPACE/NAME[:PORT] | --url BASE) [--kubernetes-version 1.N]\n"
-	"connhook webhook-config --native [--config FILE]\n"
-	"\n"
-	"Prints the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration, ready for kubectl apply.\n"
-	"Their rules follow from the configuration: print them anew when it changes.\n"
-	"\n"
-	"  -c, --config FILE            the configuration; default: the built-in managed one\n"
-	"      --ca-file FILE           the CA that signed connhook's certificate, PEM\n"
-	"      --cert-manager NS/NAME   no CA: cert-manager's injector takes it from this Certificate\n"
-	"      --service NS/NAME[:PORT] the Service in front of connhook; port 443 by default\n"
-	"      --url BASE               or where the API server reaches it: https://HOST[:PORT]\n"
-	"      --kubernetes-version 1.N 1.30 and newer also get matchConditions, which spare needless calls\n"
-	"      --native                 instead of webhooks: ValidatingAdmissionPolicy objects for the rules that the API\n"
-	"                               server itself can judge, Kubernetes 1.30 and newer\n";
+enum {
+	OPTION_CA_FILE = OPTION_FIRST,
+	OPTION_CERT_MANAGER,
+	OPTION_SERVICE,
+	OPTION_URL,
+	OPTION_KUBERNETES,
+	OPTION_NATIVE,
+};
+
+static const struct command_option options[] = {
+	{'c', "config", "FILE", "the configuration; default: the built-in managed one", NULL},
+	{OPTION_CA_FILE, "ca-file", "FILE", "the CA that signed connhook's certificate, PEM", NULL},
+	{OPTION_CERT_MANAGER, "cert-manager", "NS/NAME",
+	 "no CA: cert-manager's injector takes it from this Certificate", NULL},
+	{OPTION_SERVICE, "service", "NS/NAME[:PORT]", "the Service in front of connhook; port 443 by default", NULL},
+	{OPTION_URL, "url", "BASE", "or where the API server reaches it: https://HOST[:PORT]", NULL},
+	{OPTION_KUBERNETES, "kubernetes-version", "1.N",
+	 "1.30 and newer also get matchConditions, which spare needless calls", NULL},
+	{OPTION_NATIVE, "native", NULL,
+	 "instead of webhooks: ValidatingAdmissionPolicy objects for the rules that the API server itself can judge, "
+	 "Kubernetes 1.30 and newer",
+	 NULL},
+	{0, NULL, NULL, NULL, NULL},
+};
+
+const struct command webhook_config_command = {
+	.name = "webhook-config",
+	.says = "print what registers connhook with the API server",
+	.usage = "webhook-config [--config FILE] (--ca-file FILE | --cert-manager NAMESPACE/CERTIFICATE)\n"
+		 "               (--service NAMESPACE/NAME[:PORT] | --url BASE) [--kubernetes-version 1.N]\n"
+		 "webhook-config --native [--config FILE]",
+	.about = "Prints the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration, ready for kubectl\n"
+		 "apply. Their rules follow from the configuration: print them anew when it changes.\n",
+	.options = options,
+	.run = cmd_webhook_config,
+};
 
 struct arguments {
 	const char *config, *ca_file;
@@ -120,49 +139,34 @@ static int check(const struct arguments *a)
 	return EXIT_OK;
 }
 
-static int parse(int argc, char **argv, struct arguments *a)
+/* EXIT_OK, or the exit status of what was printed. *done: it was help. */
+static int parse(int argc, char **argv, struct arguments *a, bool *done)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},  {"ca-file", required_argument, NULL, 'a'},
-		{"service", required_argument, NULL, 's'}, {"url", required_argument, NULL, 'u'},
-		{"cert-manager", required_argument, NULL, 'm'}, {"kubernetes-version", required_argument, NULL, 'k'},
-		{"native", no_argument, NULL, 'n'},
-		{0},
-	};
 	struct registration *r = &a->registration;
-	optind = 1;
-	for (int c, at = 0; (c = getopt_long(argc, argv, ":c:", options, &at)) != -1;) {
-		if (strchr("asum", c) != NULL)
-			a->of_webhooks = options[at].name;
-		switch (c) {
-		case 'c':
-			a->config = optarg;
-			break;
-		case 'a':
-			a->ca_file = optarg;
-			break;
-		case 's':
-			if (!parse_service(optarg, r))
-				return cli_fail("--service is \"%s\"; expected NAMESPACE/NAME or NAMESPACE/NAME:PORT", optarg);
-			break;
-		case 'u':
-			if (!parse_url(optarg, r))
-				return cli_fail("--url is \"%s\"; expected https://HOST[:PORT] without query or user", optarg);
-			break;
-		case 'm':
-			if (!parse_certificate(optarg, r))
-				return cli_fail("--cert-manager is \"%s\"; expected NAMESPACE/CERTIFICATE", optarg);
-			break;
-		case 'k':
-			if (parse_version(optarg, r) != EXIT_OK)
-				return cli_fail("--kubernetes-version is \"%s\"; expected a version such as 1.30", optarg);
-			break;
-		case 'n':
+	struct option_parser p;
+	char *value;
+	int id;
+	option_begin(&p, &webhook_config_command, argc, argv);
+	while ((id = option_next(&p, &value)) != OPTION_END) {
+		*done = id == OPTION_DONE;
+		if (*done)
+			return p.status;
+		if (id >= OPTION_CA_FILE && id <= OPTION_URL)
+			a->of_webhooks = options[id - OPTION_CA_FILE + 1].name;
+		if (id == 'c')
+			a->config = value;
+		else if (id == OPTION_CA_FILE)
+			a->ca_file = value;
+		else if (id == OPTION_NATIVE)
 			a->native = true;
-			break;
-		default:
-			return cli_bad_option("webhook-config", argv, c);
-		}
+		else if (id == OPTION_SERVICE && !parse_service(value, r))
+			return cli_fail("--service is \"%s\"; expected NAMESPACE/NAME or NAMESPACE/NAME:PORT", value);
+		else if (id == OPTION_URL && !parse_url(value, r))
+			return cli_fail("--url is \"%s\"; expected https://HOST[:PORT] without query or user", value);
+		else if (id == OPTION_CERT_MANAGER && !parse_certificate(value, r))
+			return cli_fail("--cert-manager is \"%s\"; expected NAMESPACE/CERTIFICATE", value);
+		else if (id == OPTION_KUBERNETES && parse_version(value, r) != EXIT_OK)
+			return cli_fail("--kubernetes-version is \"%s\"; expected a version such as 1.30", value);
 	}
 	if (optind != argc)
 		return cli_fail("webhook-config takes no argument \"%s\"; see connhook webhook-config --help", argv[optind]);
@@ -259,11 +263,9 @@ int cmd_webhook_config(int argc, char **argv)
 	struct config *config;
 	struct error err;
 	struct buf pem;
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return cli_print(STR(help));
-	int status = parse(argc, argv, &a);
-	if (status != EXIT_OK)
+	bool done = false;
+	int status = parse(argc, argv, &a, &done);
+	if (status != EXIT_OK || done)
 		return status;
 	buf_init(&pem, LIMIT_CONFIG);
 	if (a.ca_file != NULL)

@@ -7,7 +7,6 @@
 #include "policy/decide.h"
 #include "policy/rule.h"
 
-#include <getopt.h>
 #include <string.h>
 
 #define COLUMNS 8
@@ -247,17 +246,36 @@ static int test_list(const struct config *config, const char *path)
 	return list.missed + list.refused > 0 ? EXIT_DENIED : EXIT_OK;
 }
 
+static const struct command_option options[] = {
+	{'c', "config", "FILE", "the configuration; default: the built-in managed one", NULL},
+	{0, NULL, NULL, NULL, NULL},
+};
+
+const struct command config_test_command = {
+	.name = "config test",
+	.says = "score a configuration on a list of verdicts",
+	.usage = "config test [--config FILE] LIST...",
+	.about = "LIST is a table, parted by tabs, whose first line names its columns: verdict, and image, or container\n"
+		 "(JSON), or name and value (of a variable), or apiVersion and kind. Verdicts: server, database, credential\n"
+		 "or denied; other, client, harmless or allowed; either. It exits with 1 when the rules say something else\n"
+		 "about a row.\n",
+	.options = options,
+	.run = config_test,
+};
+
 int config_test(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {0}};
+	struct option_parser p;
+	char *value;
+	int id;
 	const char *path = NULL;
 	struct config *config;
 	struct error err;
-	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-		if (c != 'c')
-			return cli_bad_option("config", argv, c);
-		path = optarg;
+	option_begin(&p, &config_test_command, argc, argv);
+	while ((id = option_next(&p, &value)) != OPTION_END) {
+		if (id == OPTION_DONE)
+			return p.status;
+		path = value;
 	}
 	if (optind == argc)
 		return cli_fail("config test takes FILE.tsv, one or more; see connhook config --help");

@@ -1,30 +1,9 @@
 #include "cli/cli.h"
 
+#include "base/limits.h"
+
 #include <fcntl.h>
 #include <string.h>
-
-static const char help[] =
-	"connhook " CONNHOOK_VERSION ": zero-touch connection injection for Kubernetes\n"
-	"\n"
-	"connhook serve           answer AdmissionReviews over HTTPS\n"
-	"connhook review          say what the cluster would do with manifests, offline\n"
-	"connhook config          check a configuration, show a shipped one\n"
-	"connhook certs           make, renew and show certificates\n"
-	"connhook webhook-config  print what registers connhook with the API server\n"
-	"connhook version         print the version\n"
-	"\n"
-	"Each has --help. As kubectl-connhook it is a kubectl plugin: kubectl connhook review FILE\n";
-
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{"serve", cmd_serve},
-	{"review", cmd_review},
-	{"config", cmd_config},
-	{"certs", cmd_certs},
-	{"webhook-config", cmd_webhook_config},
-};
 
 /* A standard stream that is closed would give its number to the next file that is opened. */
 static bool open_streams(void)
@@ -35,30 +14,43 @@ static bool open_streams(void)
 	return true;
 }
 
-static int version(int argc, char **argv)
+static int no_command(void)
 {
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return cli_print(STR("connhook version     print the version\n"));
-	if (argc > 1)
-		return cli_fail("version takes no argument \"%s\"", argv[1]);
-	return cli_print(STR("connhook " CONNHOOK_VERSION "\n"));
+	struct buf text;
+	buf_init(&text, LIMIT_MESSAGE);
+	cli_add_first_help(&text);
+	(void)fprintf(stderr, "%.*s", STR_ARG(buf_str(&text)));
+	buf_free(&text);
+	return EXIT_USAGE;
+}
+
+static int unknown_command(const char *name)
+{
+	struct buf known;
+	buf_init(&known, LIMIT_MESSAGE);
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strchr(commands[i]->name, ' ') == NULL)
+			buf_fmt(&known, "%s%s", i == 0 ? "" : commands[i + 1] == NULL ? " or " : ", ", commands[i]->name);
+	int status = cli_fail("unknown command \"%s\"; expected %.*s", name, STR_ARG(buf_str(&known)));
+	buf_free(&known);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	if (!open_streams())
 		return EXIT_USAGE; /* there is nowhere to say why */
-	if (argc < 2) {
-		(void)fputs(help, stderr);
-		return EXIT_USAGE;
-	}
+	if (argc < 2)
+		return no_command();
 	const char *name = argv[1];
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-		return cli_print(STR(help));
-	if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0)
-		return version(argc - 1, argv + 1);
-	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	return cli_fail("unknown command \"%s\"; expected serve, review, config, certs, webhook-config or version", name);
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		return cli_first_help();
+	if (strcmp(name, "__complete") == 0)
+		return cmd_complete(argc - 1, argv + 1);
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strcmp(name, commands[i]->name) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	return unknown_command(name);
 }

@@ -23,6 +23,8 @@ struct review_format {
 	void (*end)(struct buf *out, const struct review *review);
 };
 
+#define REVIEW_FORMATS 16 /* at most */
+
 /* All formats, the default first; a name of NULL ends the table. */
 extern const struct review_format review_formats[];
 

@@ -90,6 +90,11 @@ static void write_review(struct buf *out, const struct run *run)
 	jw_key(&w, "userInfo");
 	jw_object(&w);
 	jw_member(&w, "username", run->settings->user);
+	jw_key(&w, "groups");
+	jw_array(&w);
+	for (size_t i = 0; i < run->settings->group_count; i++)
+		jw_string(&w, run->settings->groups[i]);
+	jw_array_end(&w);
 	jw_object_end(&w);
 	jw_key(&w, "object");
 	jw_value(&w, run->object);

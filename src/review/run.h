@@ -9,6 +9,8 @@
 struct review_settings {
 	const struct config *config;
 	struct str namespace, user;
+	const struct str *groups;
+	size_t group_count;
 };
 
 /* A finding of the core, and its line. */

@@ -6,7 +6,9 @@ connhook review: what it takes, what it passes over, what it cannot read, and wh
 """
 import json
 import os
+import pty
 import resource
+import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
@@ -157,6 +159,24 @@ class InputTest(command.CommandTest):
         self.assertEqual(self.says('review', '-o=json', 'a.yaml'), self.says('review', '-o', 'json', 'a.yaml'))
         self.assertEqual(self.review('-n=shop', 'a.yaml')[0]['namespace'], 'shop')
         self.assertIn('is no name of a namespace', self.refuses('review', '-n', 'Shop/x', 'a.yaml'))
+
+    def test_groups(self):
+        self.write('c.yaml', self.says('config', 'show').replace('  users:', '  groups: [operators]\n  users:', 1))
+        self.write('a.yaml', BOUND)
+        skipped = 'skipped: exempt-group'
+        self.assertNotIn(skipped, self.says('review', '-c', 'c.yaml', '--group', 'tenants', 'a.yaml'))
+        self.assertIn(skipped, self.says('review', '-c', 'c.yaml', '--group=tenants', '--group', 'operators', 'a.yaml'))
+
+    def test_a_terminal_is_told_what_is_awaited(self):
+        main, terminal = pty.openpty()
+        with subprocess.Popen([command.connhook, 'review', '-'], stdin=terminal, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            os.close(terminal)
+            self.assertIn(b'end them with Ctrl-D', process.stderr.readline())
+            os.write(main, (CONFIGMAP % 'a').encode() + b'\x04')
+            self.assertIn(b'ConfigMap default/a', process.stdout.read())
+        os.close(main)
+        self.assertEqual(process.returncode, 0)
 
     def test_strict(self):
         self.write('a.yaml', BOUND)

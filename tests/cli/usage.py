@@ -4,15 +4,19 @@ What all commands have in common: help, unknown words, closed streams, the plugi
 
     tests/cli/usage.py PATH_TO_CONNHOOK
 """
+import json
 import os
+import re
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import command  # noqa: E402
 
-COMMANDS = ['serve', 'review', 'config', 'certs', 'webhook-config', 'version']
-WITH_HELP = [[c] for c in COMMANDS] + [['config', 'check'], ['config', 'show'], ['certs', 'init'], ['certs', 'show'],
-                                       ['certs', 'renew']]
+COMMANDS = ['serve', 'review', 'config', 'certs', 'webhook-config', 'completion', 'man', 'help', 'version']
+WITH_HELP = [[c] for c in COMMANDS if c != 'help'] + [['config', 'check'], ['config', 'show'], ['config', 'test'],
+                                                           ['certs', 'init'], ['certs', 'show'], ['certs', 'renew']]
 
 # Arguments, and words of the sentence that refuses them.
 REFUSED = [
@@ -23,7 +27,13 @@ REFUSED = [
     (['two\nlines'], ['unknown command "two\\nlines"']),
     (['\x1b[31mred\x7f'], ['unknown command "\\u001b[31mred\\u007f"']),
     (['version', 'now'], ['version takes no argument "now"']),
-    (['version', '--bogus'], ['"--bogus"']),
+    (['version', '--bogus'], ['version: unknown option --bogus']),
+    (['version', '-o', 'xml'], ['"xml"', 'text or json']),
+    (['help', 'bogus'], ['no command "bogus"']),
+    (['help', 'certs', 'bogus'], ['no command "bogus"']),
+    (['man', 'bogus'], ['no command "bogus"']),
+    (['completion'], ['bash, zsh or fish']),
+    (['completion', 'tcsh'], ['bash, zsh or fish']),
     (['serve', '--bogus'], ['serve: unknown option --bogus', 'connhook serve --help']),
     (['serve', '--tls-cert'], ['--tls-cert needs a value', 'connhook serve --help']),
     (['serve', 'now'], ['now', 'connhook serve --help']),
@@ -77,9 +87,69 @@ class UsageTest(command.CommandTest):
         self.assertEqual((done.returncode, done.stdout), (2, b''))
         self.assertEqual(done.stderr.decode(), self.says('--help'))
 
+    def test_help_of_a_command(self):
+        for words in WITH_HELP:
+            self.assertEqual(self.says('help', *words), self.says(*words, '--help'))
+        self.assertEqual(self.says('help'), self.says('--help'))
+
+    def test_pages_of_the_manual(self):
+        for words in [[], ['help']] + WITH_HELP:
+            page = self.says('man', *words)
+            title = '"CONNHOOK-%s"' % '-'.join(words).upper() if words else 'CONNHOOK'
+            self.assertTrue(page.startswith('.TH %s 1 ' % title))
+            for line in page.splitlines():
+                self.assertRegex(line, r'\A(\.(TH|SH|TP|nf|fi|br)\b|[^.\'])|\A\Z')
+            if shutil.which('groff'):
+                done = subprocess.run(['groff', '-man', '-Tutf8', '-ww', '-z'], input=page.encode(),
+                                      capture_output=True, check=False)
+                self.assertEqual((done.returncode, done.stderr.decode()), (0, ''))
+
+    # ---- completion ----
+
+    def complete(self, *words):
+        return [line.split('\t')[0] for line in self.says('__complete', *words).splitlines()]
+
+    def test_words_are_completed(self):
+        self.assertEqual(self.complete(''), COMMANDS)
+        self.assertEqual(self.complete('re'), ['review'])
+        self.assertEqual(self.complete('certs', ''), ['init', 'show', 'renew'])
+        self.assertEqual(self.complete('help', ''), [])
+        self.assertEqual(self.complete('completion', 'z'), ['zsh'])
+        self.assertEqual(self.complete('review', ''), [])
+        self.assertEqual(self.complete('review', '--st'), ['--stdin-name', '--strict'])
+        self.assertIn('--help', self.complete('review', '-'))
+        for words in (['-o', 'j'], ['--output', 'j'], ['--output', '=', 'j'], ['a.yaml', '-o', 'j']):
+            self.assertEqual(self.complete('review', *words), ['json', 'junit'])
+        self.assertIn('sarif', self.complete('review', '--output', '='))
+        self.assertEqual(self.complete('config', 'show', '--profile', ''), ['managed', 'in-cluster'])
+        self.assertEqual(self.complete('serve', '--log-level', 'e'), ['error'])
+        self.assertEqual(self.complete('serve', '--config', ''), [])
+
+    def test_every_option_of_the_help_is_completed(self):
+        for words in WITH_HELP:
+            said = set(re.findall(r'(?m)^  (?:-\w, |    )(--[\w-]+)', self.says(*words, '--help')))
+            self.assertEqual(set(self.complete(*words, '--')), said)
+            self.assertIn('--help', said)
+
+    def test_shells(self):
+        os.symlink(command.connhook, self.path('connhook'))
+        env = {'PATH': self.folder + ':' + os.environ['PATH']}
+        bash = ('source <(connhook completion bash); COMP_WORDS=(connhook review --output = j); COMP_CWORD=4; '
+                '_connhook; echo "${COMPREPLY[@]}"; complete -p connhook')
+        done = subprocess.run(['bash', '-c', bash], capture_output=True, check=True, env=dict(os.environ, **env))
+        self.assertEqual(done.stdout.decode(), 'json junit\ncomplete -o default -F _connhook connhook\n')
+        for shell in ('zsh', 'fish'):
+            script = self.says('completion', shell)
+            self.assertIn('connhook __complete', script)
+            if shutil.which(shell):
+                done = subprocess.run([shell, '-n'], input=script.encode(), capture_output=True, check=False)
+                self.assertEqual((done.returncode, done.stderr.decode()), (0, ''))
+
     def test_version(self):
         self.assertRegex(self.says('version'), r'\Aconnhook \d+\.\d+\.\d+\n\Z')
         self.assertEqual(self.says('--version'), self.says('version'))
+        told = json.loads(self.says('version', '-o', 'json'))
+        self.assertEqual('connhook %(version)s\n' % told, self.says('version'))
 
     def test_what_is_wrong_is_said_in_one_line(self):
         for arguments, words in REFUSED:
