@@ -38,6 +38,7 @@ DIFFERENCES = [
     (OURS, r'a number that JSON does not have|the key is null', 'kubectl drops it, behind a key that stands twice'),
     (OURS, r'malformed YAML at ",.*a tag that begins', 'a comma in a tag'),
     (OURS, r'a colon where no key can end, while scanning a plain scalar', 'a colon that ends a word: {a: b:}'),
+    (OURS, r'found null; expected a Kubernetes object', 'an item of a list: kubectl sends an object of nothing'),
     (OURS, r'a colon where no key can end; put', 'something behind a value, which kubectl passes over'),
     (OURS, r'a comma directly behind a tag', 'for kubectl it is a part of the tag'),
     (KUBECTL, r'unknown escape character', r'"\/" is JSON'),
