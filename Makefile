@@ -35,8 +35,8 @@ CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lpthread
 
 SOURCES := $(filter-out src/cli/main.c,$(wildcard src/*/*.c src/*/*/*.c))
-PROFILES := $(wildcard src/policy/profiles/*.yaml)
-EMBEDDED := $(PROFILES:src/policy/profiles/%.yaml=$(B)/generated/profile_%.h)
+PROFILES := $(wildcard src/policy/load/profiles/*.yaml)
+EMBEDDED := $(PROFILES:src/policy/load/profiles/%.yaml=$(B)/generated/profile_%.h)
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -84,7 +84,7 @@ $(B)/%.o: %.c Makefile | $(EMBEDDED)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A configuration as a C array: the bytes of the readable file, and nothing else.
-$(B)/generated/profile_%.h: src/policy/profiles/%.yaml
+$(B)/generated/profile_%.h: src/policy/load/profiles/%.yaml
 	@mkdir -p $(@D)
 	od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 

@@ -87,7 +87,7 @@ class Case:
         if isinstance(what, dict):
             how = dict(what)
             base = how.pop('like', 'managed')
-            source = '%s/../src/policy/profiles/%s.yaml' % (os.path.dirname(ROOT), base) if base in PROFILES \
+            source = '%s/../src/policy/load/profiles/%s.yaml' % (os.path.dirname(ROOT), base) if base in PROFILES \
                 else self.path(base)
             return self.file(exact.dumps(change(exact.yaml_load(read(source)), how)))
         return what if what in PROFILES else self.path(what)

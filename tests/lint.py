@@ -11,16 +11,24 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Each layer may include itself and what stands here.
+# Each room may include itself and what stands here, "policy" and its like with all the rooms in it. A room stands
+# behind all that it may include, so no arrow points upwards and no circle closes.
 LAYERS = {
     'base': (),
     'codec': ('base',),
     'kube': ('base', 'codec'),
-    'policy': ('base', 'codec', 'kube'),
+    'policy/verdict': ('base',),
+    'policy/config': ('base', 'codec', 'kube', 'policy/verdict'),
+    'policy/facts': ('base', 'codec', 'kube', 'policy/config'),
+    'policy/plan': ('base', 'codec', 'kube', 'policy/verdict', 'policy/config'),
+    'policy/rules': ('base', 'codec', 'kube', 'policy/verdict', 'policy/config', 'policy/facts', 'policy/plan'),
+    'policy/load': ('base', 'codec', 'kube', 'policy/config', 'policy/rules'),
+    'policy/decide': ('base', 'codec', 'kube', 'policy/verdict', 'policy/config', 'policy/plan', 'policy/rules'),
+    'publish': ('base', 'codec', 'kube', 'policy/config', 'policy/facts', 'policy/rules'),
     'pki': ('base',),
     'server': ('base', 'codec', 'kube', 'policy', 'pki'),
     'review': ('base', 'codec', 'kube', 'policy'),
-    'cli': ('base', 'codec', 'kube', 'policy', 'pki', 'server', 'review'),
+    'cli': ('base', 'codec', 'kube', 'policy', 'publish', 'pki', 'server', 'review'),
 }
 
 # A library of the Makefile's LIBRARIES: its headers, and the one layer that may include them.
@@ -86,24 +94,32 @@ def includes(path, text):
             for m in INCLUDE.finditer(bare)]
 
 
+def check_order():
+    rooms = list(LAYERS)
+    for n, room in enumerate(rooms):
+        for other in LAYERS[room]:
+            if any(r == other or r.startswith(other + '/') for r in rooms[n:]):
+                fault('tests/lint.py', 1, 'LAYERS: %s may include %s, which does not stand before it' % (room, other))
+
+
 def check_layers(path, text):
-    layer = path.split('/')[1]
-    if layer not in LAYERS:
-        return fault(path, 1, 'src/%s is no layer; the layers are %s' % (layer, ', '.join(LAYERS)))
+    room = os.path.dirname(path)[len('src/'):]
+    if room not in LAYERS:
+        return fault(path, 1, 'src/%s is no layer; the layers are %s' % (room, ', '.join(LAYERS)))
     for line, name, quoted in includes(path, text):
         if quoted:
-            other = name.split('/')[0]
-            if '/' not in name:
+            other = os.path.dirname(name)
+            if not other:
                 if not re.fullmatch(r'profile_[\w-]+\.h', name):
-                    fault(path, line, '"%s" must be written with its layer: "%s/%s"' % (name, layer, name))
+                    fault(path, line, '"%s" must be written with its layer: "%s/%s"' % (name, room, name))
             elif not os.path.exists(os.path.join(ROOT, 'src', name)):
                 fault(path, line, 'src/%s does not exist' % name)
-            elif other != layer and other not in LAYERS[layer]:
+            elif other != room and not any(other == may or other.startswith(may + '/') for may in LAYERS[room]):
                 fault(path, line, '%s must not include %s; it may include %s' % (
-                    layer, other, ', '.join(LAYERS[layer]) or 'nothing but itself'))
+                    room, other, ', '.join(LAYERS[room]) or 'nothing but itself'))
         else:
             for library, (pattern, owner) in WRAPPERS.items():
-                if re.match(pattern, name) and layer != owner:
+                if re.match(pattern, name) and room != owner:
                     fault(path, line, '<%s> belongs to %s, which only src/%s may include' % (name, library, owner))
     return None
 
@@ -198,6 +214,7 @@ def main():
             check_layers(path, text)
         if path.startswith('src/') and path.endswith('.c'):
             check_own_header_first(path, text)
+    check_order()
     check_limits(texts)
     check_libraries()
     for path, line, sentence in sorted(set(faults)):

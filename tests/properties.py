@@ -519,7 +519,7 @@ def make_configs(root, scratch):
     """[(name for decide_pipe, content)]: the shipped ones, then generated ones, always the same."""
     configs = []
     for name in PROFILES:
-        with open('%s/src/policy/profiles/%s.yaml' % (root, name), 'rb') as f:
+        with open('%s/src/policy/load/profiles/%s.yaml' % (root, name), 'rb') as f:
             configs.append((name, exact.yaml_load(f.read())))
     for i in range(GENERATED):
         content = generate.config(random.Random(i))

@@ -109,7 +109,7 @@ def recorded(build, scratch):
 
 def configurations():
     """What the reader of configurations takes; the golden cases have what it refuses."""
-    for path in glob.glob(HERE + '/../src/policy/profiles/*.yaml'):
+    for path in glob.glob(HERE + '/../src/policy/load/profiles/*.yaml'):
         yield 'config %s' % os.path.basename(path), golden.read(path)
     for text in config_cases.TAKEN:
         yield 'config %.60r' % text, (config_cases.HEAD + text).encode()

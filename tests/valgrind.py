@@ -105,7 +105,7 @@ class Part:
         def write(name, text):
             with open('%s/%s' % (self.folder, name), 'w', encoding='utf-8') as f:
                 f.write(text)
-        with open(HERE + '/../src/policy/profiles/in-cluster.yaml', encoding='utf-8') as f:
+        with open(HERE + '/../src/policy/load/profiles/in-cluster.yaml', encoding='utf-8') as f:
             write('good.yaml', f.read())
         write('bad.yaml', 'apiVersion: connhook.zerotouch.io/v1alpha1\nkind: InjectorConfig\nbinding: []\n')
         write('all.yaml', memory.MANIFESTS)
@@ -116,7 +116,7 @@ class Part:
     def server(self):
         """Requests while configuration and certificate change, then the end with one under way."""
         config = self.folder + '/config.yaml'
-        text = golden.read(HERE + '/../src/policy/profiles/managed.yaml')
+        text = golden.read(HERE + '/../src/policy/load/profiles/managed.yaml')
 
         def write(content):
             with open(config + '.new', 'wb') as f:

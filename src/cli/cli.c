@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
+#include "policy/load/load.h"
 
 #include <errno.h>
 #include <getopt.h>

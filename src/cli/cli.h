@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "cli/command.h"
-#include "policy/config.h"
+#include "policy/config/config.h"
 
 #include <stdio.h>
 

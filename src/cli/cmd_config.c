@@ -1,6 +1,7 @@
 /* connhook config: check a configuration, score it, show a shipped one. */
 #include "cli/cli.h"
 #include "cli/config_test.h"
+#include "policy/load/load.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "codec/yaml_write.h"
 #include "kube/name.h"
-#include "policy/native.h"
-#include "policy/registration.h"
+#include "publish/native.h"
+#include "publish/registration.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "codec/json_writer.h"
-#include "policy/decide.h"
-#include "policy/rule.h"
+#include "policy/decide/decide.h"
+#include "policy/rules/rule.h"
 
 #include <string.h>
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "policy/load/load.h"
 
 /* Seconds since 1970 have ten digits until the year 2286. */
 #define REPLACED_MAX 16

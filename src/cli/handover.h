@@ -7,7 +7,7 @@
 #define CLI_HANDOVER_H
 
 #include "base/buf.h"
-#include "policy/config.h"
+#include "policy/config/config.h"
 #include "server/log.h"
 
 /* Where it stands. Begin with {0} but for `directory` and `log`; handover_dispose when done. */

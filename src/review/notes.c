@@ -1,10 +1,10 @@
 #include "review/notes.h"
 
 #include "base/limits.h"
-#include "review/line.h"
 #include "kube/name.h"
-#include "policy/annotations.h"
-#include "policy/rule.h"
+#include "policy/plan/annotations.h"
+#include "policy/rules/rule.h"
+#include "review/line.h"
 
 #include <stdlib.h>
 #include <string.h>

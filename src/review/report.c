@@ -2,9 +2,9 @@
 #include "review/print.h"
 
 #include "base/text.h"
-#include "review/notes.h"
 #include "codec/json_writer.h"
-#include "policy/rule.h"
+#include "policy/rules/rule.h"
+#include "review/notes.h"
 
 #include <string.h>
 

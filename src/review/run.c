@@ -1,10 +1,10 @@
 #include "review/run.h"
 
 #include "base/limits.h"
-#include "review/line.h"
 #include "codec/json_patch.h"
 #include "codec/json_writer.h"
-#include "policy/rule.h"
+#include "policy/rules/rule.h"
+#include "review/line.h"
 
 #include <stdlib.h>
 #include <string.h>

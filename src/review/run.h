@@ -2,8 +2,8 @@
 #ifndef REVIEW_RUN_H
 #define REVIEW_RUN_H
 
+#include "policy/decide/decide.h"
 #include "review/manifests.h"
-#include "policy/decide.h"
 
 /* Who asks, and where objects without a namespace go. */
 struct review_settings {

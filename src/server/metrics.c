@@ -2,7 +2,7 @@
 
 #include "base/limits.h"
 #include "kube/workload.h"
-#include "policy/rule.h"
+#include "policy/rules/rule.h"
 #include "server/process.h"
 
 #include <pthread.h>

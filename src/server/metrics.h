@@ -6,7 +6,7 @@
 #define SERVER_METRICS_H
 
 #include "base/buf.h"
-#include "policy/decide.h"
+#include "policy/decide/decide.h"
 #include "server/validity.h"
 
 #include <stdint.h>

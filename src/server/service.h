@@ -2,7 +2,7 @@
 #ifndef SERVER_SERVICE_H
 #define SERVER_SERVICE_H
 
-#include "policy/config.h"
+#include "policy/config/config.h"
 #include "server/bodies.h"
 #include "server/busy.h"
 #include "server/credentials.h"

@@ -82,7 +82,7 @@ class ConfigTest(command.CommandTest):
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         for profile in ('managed', 'in-cluster'):
             text = self.says('config', 'show', '--profile', profile)
-            with open(os.path.join(root, 'src/policy/profiles', profile + '.yaml'), encoding='utf-8') as f:
+            with open(os.path.join(root, 'src/policy/load/profiles', profile + '.yaml'), encoding='utf-8') as f:
                 self.assertEqual(text, f.read())
             self.assertIn('good; %d bindings' % len(yaml.safe_load(text)['bindings']),
                           self.says('config', 'check', self.write(profile + '.yaml', text)))

@@ -10,8 +10,8 @@
  *                    bytes, at the end; OVER: the limit that the budget is over, or "none"
  */
 #include "base/limits.h"
-#include "policy/config.h"
-#include "policy/decide.h"
+#include "policy/decide/decide.h"
+#include "policy/load/load.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -58,7 +58,7 @@ def seed(build, corpus):
         if len(text) < 20000:
             write(corpus + '/yaml', text)
     for path in (glob.glob(TESTS + '/cases/**/config*.yaml', recursive=True) +
-                 glob.glob(TESTS + '/../src/policy/profiles/*')):
+                 glob.glob(TESTS + '/../src/policy/load/profiles/*')):
         write(corpus + '/config', golden.read(path))
     for text in IMAGES:
         write(corpus + '/image', text.encode())

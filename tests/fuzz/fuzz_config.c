@@ -1,7 +1,7 @@
 /* The configuration: good, or one sentence with its place. */
 #include "fuzz.h"
 
-#include "policy/config.h"
+#include "policy/load/load.h"
 
 #include <string.h>
 

@@ -4,7 +4,8 @@
 #include "base/limits.h"
 #include "codec/json_patch.h"
 #include "codec/json_writer.h"
-#include "policy/decide.h"
+#include "policy/decide/decide.h"
+#include "policy/load/load.h"
 
 /* What a decision may take: whatever is asked, and for each byte of it (tests/cost measures less). */
 #define WORK_AT_LEAST 200000

@@ -12,8 +12,8 @@
  */
 #include "base/buf.h"
 #include "base/limits.h"
-#include "policy/config.h"
-#include "policy/decide.h"
+#include "policy/decide/decide.h"
+#include "policy/load/load.h"
 
 #include <errno.h>
 #include <stdio.h>

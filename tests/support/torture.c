@@ -21,9 +21,10 @@
 #include "codec/yaml.h"
 #include "codec/yaml_write.h"
 #include "pki/pki.h"
-#include "policy/decide.h"
-#include "policy/native.h"
-#include "policy/registration.h"
+#include "policy/decide/decide.h"
+#include "policy/load/load.h"
+#include "publish/native.h"
+#include "publish/registration.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -2,8 +2,9 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "codec/json.h"
-#include "policy/decide.h"
+#include "policy/decide/decide.h"
 
+#include "policy/load/load.h"
 #include "unit.h"
 
 #include <stdint.h>

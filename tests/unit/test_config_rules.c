@@ -1,6 +1,6 @@
 /* The parameters of the rules in a configuration: what is read, what is refused, and in which words. */
-#include "policy/config.h"
-#include "policy/rule.h"
+#include "policy/load/load.h"
+#include "policy/rules/rule.h"
 
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* The tables of no-in-cluster-database: those that are searched by halves are in order, and every row is found. */
 #include "codec/json.h"
-#include "policy/database_client.h"
-#include "policy/database_image.h"
+#include "policy/facts/database_client.h"
+#include "policy/facts/database_image.h"
 
 #include "unit.h"
 

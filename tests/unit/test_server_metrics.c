@@ -1,9 +1,10 @@
 /* What is counted, and that nobody can make the series grow. */
+#include "policy/load/load.h"
 #include "server/metrics.h"
 
 #include "base/limits.h"
 #include "kube/workload.h"
-#include "policy/rule.h"
+#include "policy/rules/rule.h"
 
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* Lists of violations: none is lost, and what the old object had is found among many. */
-#include "policy/violation.h"
+#include "policy/verdict/violation.h"
 
 #include "base/limits.h"
 

@@ -7,7 +7,7 @@
 #define POLICY_PLAN_DECLARED_H
 
 #include "kube/workload.h"
-#include "policy/config.h"
+#include "policy/config/config.h"
 #include "policy/plan/entry.h"
 
 /* A container that is declared: as it was applied, or as the fields that an Apply entry owns; the other is NULL. */

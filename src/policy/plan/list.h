@@ -6,8 +6,8 @@
 #ifndef POLICY_PLAN_LIST_H
 #define POLICY_PLAN_LIST_H
 
-#include "policy/patch.h"
 #include "policy/plan/declared.h"
+#include "policy/plan/patch.h"
 #include "policy/plan/record.h"
 
 struct slot {

@@ -6,10 +6,10 @@
 #define POLICY_PLAN_PLAN_H
 
 #include "kube/workload.h"
-#include "policy/annotations.h"
-#include "policy/config.h"
-#include "policy/patch.h"
-#include "policy/violation.h"
+#include "policy/config/config.h"
+#include "policy/plan/annotations.h"
+#include "policy/plan/patch.h"
+#include "policy/verdict/violation.h"
 
 struct plan {
 	const char *skipped;          /* why there is nothing to do: "no-bindings", ...; else NULL */

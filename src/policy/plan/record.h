@@ -19,9 +19,9 @@
 #ifndef POLICY_PLAN_RECORD_H
 #define POLICY_PLAN_RECORD_H
 
-#include "policy/config.h"
+#include "policy/config/config.h"
 #include "policy/plan/entry.h"
-#include "policy/violation.h"
+#include "policy/verdict/violation.h"
 
 /* The name of the annotation behind the prefix. */
 #define RECORD_NAME "injected"

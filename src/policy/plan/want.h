@@ -2,7 +2,7 @@
 #ifndef POLICY_PLAN_WANT_H
 #define POLICY_PLAN_WANT_H
 
-#include "policy/annotations.h"
+#include "policy/plan/annotations.h"
 #include "policy/plan/entry.h"
 
 /* An entry that a binding gives, as Kubernetes writes it. */

@@ -13,7 +13,7 @@ from scenario import Scenario
 
 PACE = 0.1      # seconds between two replacements
 SECONDS = 15
-PROFILES = os.path.join(rig.HERE, '../../src/policy/profiles/%s.yaml')
+PROFILES = os.path.join(rig.HERE, '../../src/policy/load/profiles/%s.yaml')
 
 
 class Replace(Scenario):
