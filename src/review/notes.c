@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "kube/name.h"
 #include "policy/plan/annotations.h"
+#include "policy/plan/unread.h"
 #include "policy/rules/rule.h"
 #include "review/line.h"
 
@@ -13,6 +14,7 @@
 #define MISSING_SECRET "missing-secret"
 #define DUPLICATE_TARGET "duplicate-target"
 #define WAVE_ORDER "wave-order"
+#define UNREAD_ANNOTATION "unread-annotation"
 
 #define SHOWN_CLAIMS 3 /* that a note names as a help */
 
@@ -20,7 +22,8 @@
 #define WAVE_KEY "argocd.argoproj.io/sync-wave"
 #define HOOK_KEY "argocd.argoproj.io/hook"
 
-const char *const review_note_ids[] = {MISSING_CLAIM, MISSING_SECRET, DUPLICATE_TARGET, WAVE_ORDER, NULL};
+const char *const review_note_ids[] = {MISSING_CLAIM, MISSING_SECRET, DUPLICATE_TARGET, WAVE_ORDER, UNREAD_ANNOTATION,
+					NULL};
 
 /* When Argo CD applies an object. Hooks outside of the sync have no order here. */
 enum sync_phase { PRE_SYNC, SYNC, POST_SYNC, NO_SYNC };
@@ -49,6 +52,8 @@ struct all {
 	size_t count, capacity;
 	const struct source **claims; /* sorted by by_namespace */
 	size_t claim_count;
+	const struct json **read; /* annotations of workloads; sorted by by_annotation */
+	size_t read_count, read_capacity;
 };
 
 /* Fields are asked for out of their order, of other objects each time: there is nothing to remember. */
@@ -355,14 +360,79 @@ static void check_targets(const struct all *all)
 	}
 }
 
+/* ---- unread-annotation ---- */
+
+static int by_annotation(const void *a, const void *b)
+{
+	const struct json *const *x = a, *const *y = b;
+	int order = str_cmp(json_key(*x), json_key(*y));
+	struct str one = json_string(*x), other = json_string(*y);
+	return order != 0 ? order : str_cmp(one.p ? one : STR(""), other.p ? other : STR(""));
+}
+
+/* What stands on workloads has been read. */
+static void collect_read(struct all *all, struct review_result *results, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct review_result *r = &results[i];
+		if (workload_find(r->group, r->kind) == NULL)
+			continue;
+		const struct json *annotations = json_path(r->manifest->object, "metadata", "annotations", NULL);
+		for (const struct json *a = json_first(annotations); a != NULL; a = json_next(a)) {
+			if (annotation_name(all->settings->config, json_key(a)).p == NULL)
+				continue;
+			const struct json **read =
+				arena_grow(all->arena, all->read, all->read_count, &all->read_capacity, sizeof(*read));
+			if (read == NULL)
+				return;
+			all->read = read;
+			all->read[all->read_count++] = a;
+		}
+	}
+	if (all->read_count > 1)
+		qsort(all->read, all->read_count, sizeof(*all->read), by_annotation);
+}
+
+/* A Pod that a controller has made is as its template. */
+static bool has_controller(const struct review_result *r)
+{
+	const struct json *owners = json_path(r->manifest->object, "metadata", "ownerReferences", NULL);
+	for (const struct json *o = json_first(owners); o != NULL; o = json_next(o))
+		if (json_is_true(json_getz(o, "controller")))
+			return true;
+	return false;
+}
+
+/* Where the same stands on a workload, it is kustomize's commonAnnotations; but what has containers asks for itself. */
+static void check_unread(const struct all *all, struct review_result *r)
+{
+	struct unread found;
+	if (workload_find(r->group, r->kind) != NULL || has_controller(r))
+		return;
+	unread_find(all->arena, all->settings->config, r->manifest->object, &found);
+	if (found.field.p == NULL ||
+	    (!found.beside_containers && all->read_count > 0 &&
+	     bsearch(&found.annotation, all->read, all->read_count, sizeof(*all->read), by_annotation) != NULL))
+		return;
+	add_note(all, r, UNREAD_ANNOTATION, found.field,
+		 arena_fmt(all->arena,
+			   "nothing is injected into kind %.*s, although this annotation asks for it; connhook injects into: "
+			   "%.*s; %s",
+			   STR_ARG(r->kind), STR_ARG(unread_kinds(all->arena)),
+			   found.beside_containers ? "name the Secrets in the manifest" : "write it on one of these"));
+}
+
 int review_add_notes(struct arena *arena, const struct review_settings *settings, struct review_result *results,
 		     size_t count, struct error *err)
 {
 	struct all all = {.arena = arena, .settings = settings};
 	if (collect(&all, results, count) != 0)
 		return error_nomem(err);
-	for (size_t i = 0; i < count; i++)
+	collect_read(&all, results, count);
+	for (size_t i = 0; i < count; i++) {
 		check_workload(&all, &results[i]);
+		check_unread(&all, &results[i]);
+	}
 	check_targets(&all);
 	return arena->failed ? error_nomem(err) : 0;
 }

@@ -11,7 +11,8 @@ extern const char *const review_note_ids[];
  * Adds notes to the results:
  * - missing-claim, missing-secret: a workload is bound to what none of the manifests gives;
  * - duplicate-target: two of them write one Secret;
- * - wave-order: Argo CD may start a workload before what it is bound to is there.
+ * - wave-order: Argo CD may start a workload before what it is bound to is there;
+ * - unread-annotation: connhook is asked for something where it injects nothing.
  * ERR_NOMEM.
  */
 int review_add_notes(struct arena *arena, const struct review_settings *settings, struct review_result *results,

@@ -198,7 +198,7 @@ static int make_room(struct run *run, const struct decision *mutate, const struc
 	size_t warnings = mutate->warning_count + validate->warning_count;
 	r->findings = arena_array(run->arena, mutate->finding_count + validate->finding_count, sizeof *r->findings);
 	r->warnings = arena_array(run->arena, warnings, sizeof *r->warnings);
-	r->advice = arena_array(run->arena, mutate->advice_count, sizeof *r->advice);
+	r->advice = arena_array(run->arena, mutate->advice_count + validate->advice_count, sizeof *r->advice);
 	return run->arena->failed ? error_nomem(run->err) : 0;
 }
 
@@ -251,6 +251,7 @@ static int run_calls(struct run *run, struct decision *mutate, struct decision *
 		add_advice(run, mutate);
 		run->object = after;
 		add_findings(run, validate);
+		add_advice(run, validate);
 		add_warnings(run, mutate);
 		add_warnings(run, validate);
 		add_bindings(run, mutate);

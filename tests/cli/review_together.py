@@ -121,6 +121,16 @@ def hook(name):
     return 'argocd.argoproj.io/hook: %s' % name
 
 
+BIND = 'inject.zerotouch.io/bindings: db'
+COMPOSED = '{resources: [{base: {apiVersion: apps/v1, kind: Deployment, metadata: {annotations: {%s}}, spec: %s}}]}'
+TEMPLATE = '{template: {metadata: {annotations: {%s}}, spec: {containers: [{name: a, image: b}]}}}'
+
+
+def pod(annotations, more='namespace: shop'):
+    return ('apiVersion: v1\nkind: Pod\nmetadata: {name: once, annotations: {%s}, %s}\n'
+            'spec: {containers: [{name: a, image: b}]}\n' % (annotations, more))
+
+
 # Manifests, and the notes on them: (index of the manifest, id, words).
 NOTES = [
     ([app('db,cache'), secret('web-db'), claim('web-cache')], []),
@@ -169,6 +179,23 @@ NOTES = [
         (0, 'wave-order', 'found wave 0, which is not later than wave 0 of ExternalSecret "web-db"')]),
     ([app('db,cache'), secret('web-db', annotations=wave(-1)), claim('web-cache', annotations=wave(0))], [
         (0, 'wave-order', 'wave 0 of DragonflyInstance "web-cache"')]),
+
+    ([pod(BIND)], [(0, 'unread-annotation', 'injected into kind Pod, although this annotation asks for it')]),
+    ([pod('inject.zerotouch.io/migrate: m')], [(0, 'unread-annotation', 'name the Secrets in the manifest')]),
+    ([pod('inject.zerotouch.io/bindngs: db')], [(0, 'unread-annotation', 'kind Pod')]),
+    ([pod(BIND + ', inject.zerotouch.io/injected: "{}"')], []),  # a copy of a Pod that was injected
+    ([pod('inject.zerotouch.io/inject: "false"')], []),
+    ([pod(BIND, 'ownerReferences: [{controller: true}]')], []),
+    ([ONE % ('serving.knative.dev/v1', 'Service', 'web', 'shop', '', TEMPLATE % BIND)], [
+        (0, 'unread-annotation', 'injected into kind Service')]),
+    # A warning says it.
+    ([ONE % ('keda.sh/v1alpha1', 'ScaledJob', 'web', 'shop', '', '{jobTargetRef: %s}' % TEMPLATE % BIND)], []),
+    ([ONE % ('apiextensions.crossplane.io/v1', 'Composition', 'web', 'shop', '', COMPOSED % (BIND, TEMPLATE % BIND))],
+     []),
+    ([claim('web-cache', annotations=BIND)], [(0, 'unread-annotation', 'write it on one of these')]),
+    ([app('db'), secret('web-db', annotations=BIND)], []),  # kustomize's commonAnnotations
+    ([app('cache'), claim('web-cache', annotations=BIND)], [(1, 'unread-annotation', 'kind DragonflyInstance')]),
+    ([app('db'), secret('web-db'), pod(BIND)], [(2, 'unread-annotation', 'kind Pod')]),
 ]
 
 

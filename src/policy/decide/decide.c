@@ -9,6 +9,7 @@
 #include "policy/plan/annotations.h"
 #include "policy/plan/entry.h"
 #include "policy/plan/plan.h"
+#include "policy/plan/unread.h"
 #include "policy/rules/rule.h"
 
 /* The rule name of a malformed annotation: always enforced, in both phases. */
@@ -31,6 +32,7 @@ struct call {
 	bool is_workload, has_old_workload;
 	struct plan plan, old_plan;
 	bool has_plan, has_old_plan;
+	struct violations unread; /* annotations that have no effect */
 	struct finding *findings;
 	size_t finding_count, finding_capacity;
 	struct str *warnings;
@@ -453,18 +455,48 @@ static void note_request(struct decision *d, const struct review_request *r)
 		d->name = json_string(json_path(r->object, "metadata", "generateName", NULL));
 }
 
-/* Somebody asks for bindings, and who sends it, or where it lives, is exempt: it would go without a word. */
+/* Nothing is injected, and an annotation asks for it: said with the annotation's field. */
+static void warn_unread(struct call *c, struct str field, struct str message)
+{
+	violation_add(&c->unread, field, STR("unread"), "%.*s", STR_ARG(message));
+	c->out->advice = c->unread.items;
+	c->out->advice_count = c->unread.count;
+	warn(c, message);
+}
+
+/* Who sends it, or where it lives, is exempt: said when it is asked for anew. */
 static void warn_exempt(struct call *c, const struct workload_kind *kind)
 {
 	struct workload_fault fault;
 	if (kind == NULL || kind->only_judged || c->phase != PHASE_MUTATE || owner_is_controller(c->request.user) ||
 	    !str_starts(str_of(c->out->skipped), STR("exempt-")) ||
-	    !workload_open(kind, c->request.object, &c->workload, &fault) || !annotations_ask(c->config, &c->workload))
+	    !workload_open(kind, c->request.object, &c->workload, &fault))
 		return;
-	warn(c, arena_fmt(c->arena,
-			  "nothing is injected, although annotations ask for it: the configuration exempts this %s; exempt it "
-			  "no longer, or remove the annotations",
-			  c->out->skipped + sizeof "exempt-" - 1));
+	if (c->request.old_object != NULL && workload_open(kind, c->request.old_object, &c->old_workload, &fault) &&
+	    annotations_same(c->arena, c->config, &c->workload, &c->old_workload, c->request.namespace))
+		return;
+	struct str field = annotations_ask(c->arena, c->config, &c->workload);
+	if (field.p != NULL)
+		warn_unread(c, field,
+			    arena_fmt(c->arena,
+				      "nothing is injected, although annotations ask for it: the configuration exempts this %s; "
+				      "exempt it no longer, or remove the annotations",
+				      c->out->skipped + sizeof "exempt-" - 1));
+}
+
+/* The kind is only judged. The mutating webhook does not see it: the validating one says so, when it is asked anew. */
+static void warn_only_judged(struct call *c, const struct workload_kind *kind)
+{
+	if (c->phase != PHASE_VALIDATE || !kind->only_judged || !c->is_workload ||
+	    (c->has_old_workload && annotations_ask(c->arena, c->config, &c->old_workload).p != NULL))
+		return;
+	struct str field = annotations_ask(c->arena, c->config, &c->workload);
+	if (field.p != NULL)
+		warn_unread(c, field,
+			    arena_fmt(c->arena,
+				      "nothing is injected into a %s, although annotations ask for it; connhook injects into: "
+				      "%.*s; name the Secrets in the manifest",
+				      kind->kind, STR_ARG(unread_kinds(c->arena))));
 }
 
 static void decide_request(struct call *c)
@@ -478,10 +510,12 @@ static void decide_request(struct call *c)
 	}
 	if (d->skipped != NULL || d->budget.over != BUDGET_KEPT)
 		return;
-	if (kind != NULL)
+	if (kind != NULL) {
 		d->skipped = plan_workload(c, kind);
-	else if (c->phase == PHASE_MUTATE)
+		warn_only_judged(c, kind);
+	} else if (c->phase == PHASE_MUTATE) {
 		d->skipped = NOT_A_WORKLOAD;
+	}
 	for (enum rule_id id = 0; id < RULE_COUNT; id++)
 		run_rule(c, id);
 	if (c->phase == PHASE_VALIDATE && c->finding_count > 0)
@@ -555,7 +589,8 @@ static void budget_begin(struct decision *d)
 void decide(const struct config *config, enum phase phase, struct str body, struct decision *out)
 {
 	struct error err;
-	struct call c = {.arena = &out->arena, .config = config, .phase = phase, .out = out};
+	struct call c = {
+		.arena = &out->arena, .config = config, .phase = phase, .out = out, .unread.arena = &out->arena};
 	budget_begin(out);
 	buf_init_in(&out->body, LIMIT_RESPONSE, c.arena);
 	int rc = review_parse(c.arena, body, &c.request, &err);

@@ -73,13 +73,25 @@ static struct str suggestion(struct arena *arena, struct str name)
 	return meant_text(&meant, arena);
 }
 
-/* The part of an annotation's key behind the configured prefix and its slash; absent when it is somebody else's. */
-static struct str own_name(const struct config *config, struct str key)
+struct str annotation_name(const struct config *config, struct str key)
 {
 	struct str prefix = config->annotation_prefix;
 	if (!str_starts(key, prefix) || key.n == prefix.n || key.p[prefix.n] != '/')
 		return (struct str){NULL, 0};
 	return str_from(key, prefix.n + 1);
+}
+
+static enum key key_of(struct str name)
+{
+	enum key key = 0;
+	while (key < KEY_COUNT && !str_eqz(name, key_names[key]))
+		key++;
+	return key;
+}
+
+bool annotation_is_wish(struct str name)
+{
+	return key_of(name) < KEY_COUNT;
 }
 
 /* Takes one annotation under the prefix. */
@@ -89,9 +101,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 	for (size_t i = 0; i < OWN_KEYS; i++)
 		if (str_eqz(name, own_keys[i]))
 			return;
-	size_t key = 0;
-	while (key < KEY_COUNT && !str_eqz(name, key_names[key]))
-		key++;
+	enum key key = key_of(name);
 	if (key == KEY_COUNT) {
 		violation_add(problems, field, arena_fmt(r->arena, "unknown:%.*s", STR_ARG(name)),
 			      "found %s, which is not an annotation that connhook knows; expected one of: %.*s%.*s",
@@ -116,7 +126,7 @@ static void take(struct reader *r, const struct json *annotation, struct str nam
 static void collect(struct reader *r, const struct json *metadata, const char *where, const char *below)
 {
 	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
-		struct str name = own_name(r->config, json_key(a));
+		struct str name = annotation_name(r->config, json_key(a));
 		if (violations_full(&r->out->problems))
 			return;
 		if (name.p == NULL)
@@ -439,7 +449,7 @@ static const struct json **read_ones(struct arena *arena, const struct config *c
 	const struct json **result = arena_array(arena, json_count(annotations), sizeof(const struct json *));
 	*count = 0;
 	for (const struct json *m = json_first(annotations); m != NULL && result != NULL; m = json_next(m)) {
-		struct str name = own_name(config, json_key(m));
+		struct str name = annotation_name(config, json_key(m));
 		bool read = name.p != NULL || annotation_is_reloader(json_key(m));
 		for (size_t i = 0; i < OWN_KEYS; i++)
 			read = read && !str_eqz(name, own_keys[i]);
@@ -479,17 +489,30 @@ bool annotations_same(struct arena *arena, const struct config *config, const st
 	       default_bindings(&x, namespace).p == default_bindings(&y, namespace).p;
 }
 
-bool annotations_ask(const struct config *config, const struct workload *workload)
+bool annotations_recorded(const struct config *config, const struct json *metadata)
+{
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a))
+		if (str_eqz(annotation_name(config, json_key(a)), RECORD))
+			return true;
+	return false;
+}
+
+struct str annotations_ask(struct arena *arena, const struct config *config, const struct workload *workload)
 {
 	const struct json *places[] = {workload->metadata, workload->job_metadata, workload->template_metadata};
-	bool asked = false, recorded = false;
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+	const char *const where[] = {"", workload->kind->job_template_field, workload->kind->template_field};
+	struct str asked = {NULL, 0};
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		if (annotations_recorded(config, places[i]))
+			return (struct str){NULL, 0};
 		for (const struct json *a = json_first(json_getz(places[i], "annotations")); a != NULL; a = json_next(a)) {
-			struct str name = own_name(config, json_key(a));
-			asked = asked || str_eqz(name, key_names[KEY_BINDINGS]) || str_eqz(name, key_names[KEY_MIGRATE]);
-			recorded = recorded || str_eqz(name, RECORD);
+			enum key key = key_of(annotation_name(config, json_key(a)));
+			if (asked.p == NULL && (key == KEY_BINDINGS || key == KEY_MIGRATE))
+				asked = arena_fmt(arena, "%s%s%.*s", where[i], i > 0 ? "." : "",
+						  STR_ARG(annotation_field(arena, config, key_names[key])));
 		}
-	return asked && !recorded;
+	}
+	return asked;
 }
 
 struct str annotation_field(struct arena *arena, const struct config *config, const char *name)

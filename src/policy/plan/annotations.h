@@ -39,8 +39,17 @@ struct wishes {
 void annotations_read(struct arena *arena, const struct config *config, const struct workload *workload,
 		      struct str namespace, struct wishes *out);
 
-/* Does the workload carry the annotation for bindings or for a migration, and no record of an injection? */
-bool annotations_ask(const struct config *config, const struct workload *workload);
+/* The part of an annotation's key behind connhook's prefix and its slash; absent when it is somebody else's. */
+struct str annotation_name(const struct config *config, struct str key);
+
+/* Is that the name of an annotation that an owner writes? */
+bool annotation_is_wish(struct str name);
+
+/* Does the metadata carry the record of an injection? */
+bool annotations_recorded(const struct config *config, const struct json *metadata);
+
+/* The field of the annotation for bindings or for a migration; absent for none, and beside a record of an injection. */
+struct str annotations_ask(struct arena *arena, const struct config *config, const struct workload *workload);
 
 /*
  * Do two states of one workload ask for the same: the same annotations that connhook reads or writes, the same

@@ -6,6 +6,7 @@
 #include "codec/json_pointer.h"
 #include "kube/image.h"
 #include "policy/plan/parts.h"
+#include "policy/plan/unread.h"
 
 #include <stdlib.h>
 
@@ -438,6 +439,7 @@ static void read_scene(struct scene *s, struct str namespace)
 	annotations_read(s->arena, s->config, s->workload, namespace, &s->wishes);
 	s->out->problems = s->wishes.problems;
 	s->out->warnings = s->wishes.warnings;
+	unread_prefixes(s->config, s->workload, &s->out->warnings);
 	if (s->old != NULL)
 		(void)record_read(s->arena, s->config, s->old->template_metadata, NULL, &s->old_record);
 	bool good = record_read(s->arena, s->config, metadata, &s->old_record, &s->record);

@@ -1,0 +1,139 @@
+#include "policy/plan/unread.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "kube/name.h"
+#include "policy/plan/annotations.h"
+
+#define PREFIX_TYPO 2 /* letters that a prefix may differ in, and still be meant as connhook's */
+
+/* ---- a prefix ---- */
+
+/* The first annotation whose prefix is nearly connhook's; NULL for none. */
+static const struct json *find_typo(const struct config *config, const struct json *metadata)
+{
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL; a = json_next(a)) {
+		struct str prefix = name_key_prefix(json_key(a));
+		if (prefix.n > 0 && !str_eq(prefix, config->annotation_prefix) &&
+		    annotation_is_wish(str_from(json_key(a), prefix.n + 1)) &&
+		    str_distance(prefix, config->annotation_prefix) <= PREFIX_TYPO)
+			return a;
+	}
+	return NULL;
+}
+
+static bool has_annotation(const struct workload *w, struct str key)
+{
+	const struct json *places[] = {w->metadata, w->job_metadata, w->template_metadata};
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+		if (json_get(json_getz(places[i], "annotations"), key) != NULL)
+			return true;
+	return false;
+}
+
+static void check_prefix(const struct config *config, const struct workload *w, const struct json *metadata,
+			 const char *where, const char *below, struct violations *warnings)
+{
+	const struct json *a = find_typo(config, metadata);
+	if (a == NULL)
+		return;
+	struct str name = str_from(json_key(a), name_key_prefix(json_key(a)).n + 1);
+	struct str meant = arena_fmt(warnings->arena, "%.*s/%.*s", STR_ARG(config->annotation_prefix), STR_ARG(name));
+	struct str field =
+		arena_fmt(warnings->arena, "%s%smetadata.annotations[%.*s]", where, below, STR_ARG(json_key(a)));
+	if (!has_annotation(w, meant))
+		violation_add(warnings, field, STR("prefix"), "annotation %s asks nobody for anything; did you mean \"%.*s\"?",
+			      text_quote_name(json_key(a)).text, STR_ARG(meant));
+}
+
+void unread_prefixes(const struct config *config, const struct workload *workload, struct violations *warnings)
+{
+	const struct workload_kind *kind = workload->kind;
+	check_prefix(config, workload, workload->metadata, "", "", warnings);
+	if (workload->job_metadata != NULL)
+		check_prefix(config, workload, workload->job_metadata, kind->job_template_field, ".", warnings);
+	check_prefix(config, workload, workload->template_metadata, kind->template_field, ".", warnings);
+}
+
+/* ---- where nothing is injected ---- */
+
+/* A value on the way down an object; the way back up is a field path. */
+struct step {
+	const struct step *above; /* NULL at the top */
+	struct str key;           /* of a member; else `index` counts */
+	size_t index;
+};
+
+static struct str field_of(struct arena *arena, const struct step *step)
+{
+	if (step->above == NULL)
+		return STR("");
+	struct str above = field_of(arena, step->above);
+	if (step->key.p == NULL)
+		return arena_fmt(arena, "%.*s[%zu]", STR_ARG(above), step->index);
+	return arena_fmt(arena, "%.*s%s%.*s", STR_ARG(above), above.n > 0 ? "." : "", STR_ARG(step->key));
+}
+
+/* The first annotation of the metadata that asks for something; NULL for none, and where it is a copy. */
+static const struct json *find_wish(const struct config *config, const struct json *metadata)
+{
+	const struct json *found = NULL;
+	if (annotations_recorded(config, metadata))
+		return NULL;
+	for (const struct json *a = json_first(json_getz(metadata, "annotations")); a != NULL && !found; a = json_next(a)) {
+		struct str name = annotation_name(config, json_key(a));
+		if (name.p != NULL && !str_eqz(name, "inject") && !str_eqz(name, "status"))
+			found = a;
+	}
+	return found;
+}
+
+static bool is_object_of_its_own(const struct json *v)
+{
+	return json_getz(v, "apiVersion") != NULL && json_getz(v, "kind") != NULL;
+}
+
+/* Looks into the value at the step: its own annotations where it is a Pod or a template of one, or the whole object. */
+static bool look(struct arena *arena, const struct config *config, const struct json *v, const struct step *at,
+		 struct unread *out)
+{
+	bool whole = at->above == NULL;
+	bool pod = json_kind(json_path(v, "spec", "containers", NULL)) == JSON_ARRAY;
+	const struct json *found = whole || pod ? find_wish(config, json_getz(v, "metadata")) : NULL;
+	if (found != NULL) {
+		struct str field = field_of(arena, at);
+		out->field = arena_fmt(arena, "%.*s%smetadata.annotations[%.*s]", STR_ARG(field), whole ? "" : ".",
+				       STR_ARG(str_utf8_cut(json_key(found), LIMIT_QUOTE_NAME)));
+		out->annotation = found;
+		out->beside_containers = pod;
+		return true;
+	}
+	if (!whole && is_object_of_its_own(v))
+		return false;
+	struct step step = {.above = at};
+	for (const struct json *e = json_first(v); e != NULL; e = json_next(e), step.index++) {
+		if (json_kind(v) == JSON_OBJECT)
+			step.key = json_key(e);
+		if (look(arena, config, e, &step, out))
+			return true;
+	}
+	return false;
+}
+
+void unread_find(struct arena *arena, const struct config *config, const struct json *object, struct unread *out)
+{
+	const struct step top = {.above = NULL};
+	*out = (struct unread){.field = {NULL, 0}};
+	(void)look(arena, config, object, &top, out);
+}
+
+struct str unread_kinds(struct arena *arena)
+{
+	struct buf text;
+	buf_init(&text, LIMIT_MESSAGE);
+	for (size_t i = 0; i < workload_kind_count; i++)
+		if (!workload_kinds[i].only_judged)
+			buf_fmt(&text, "%s%s", text.n > 0 ? ", " : "", workload_kinds[i].kind);
+	return buf_move(&text, arena);
+}
