@@ -111,6 +111,15 @@ static bool is_placeholder(struct str value)
 	return your || is_word(last, "here");
 }
 
+/* Bearer $(TOKEN): a scheme (RFC 9110, 11.6.2), and behind it only what Kubernetes replaces. */
+static bool is_header_of_references(struct str value)
+{
+	static const char *const schemes[] = {"basic", "bearer", "token", "apikey", "api-key", "key", "jwt", "dpop"};
+	struct str scheme = {value.p, str_find(value, ' ')};
+	return is_one_of(scheme, schemes, sizeof schemes / sizeof schemes[0]) &&
+	       !credential_is_literal(str_trim(str_from(value, scheme.n)));
+}
+
 /* ${vault.db}, #{key}#, %KEY%, __KEY__, @@KEY@@, %(KEY)s, $KEY: what something else puts a value in the place of. */
 static bool is_template(struct str value)
 {
@@ -252,6 +261,7 @@ bool credential_is_harmless(struct str name, struct str value)
 			return true;
 	return is_path(value) || is_amount(value, !password) || is_name_of_a_secret(name, value) ||
 	       is_name_of_a_cookie(name, value) || is_reference(value) || is_template(value) || is_placeholder(value) ||
+	       is_header_of_references(value) ||
 	       (!password && begins_with_any(value, published, sizeof published / sizeof published[0])) ||
 	       begins_with_any(value, placeholders, sizeof placeholders / sizeof placeholders[0]) ||
 	       (value.p[value.n - 1] == '>' && str_find(value, '<') < value.n);
