@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "policy/facts/credential.h"
 
+#include <stdlib.h>
+
 /* The lists of its configuration. */
 enum { NAMES, ALLOWED_NAMES };
 
@@ -293,20 +295,70 @@ static void check_words(const struct rule_context *context, const struct json *c
 	}
 }
 
-/* All containers of the list but the one named `copy`. */
+/* A variable, as text. */
+struct variable {
+	struct str name, value;
+};
+
+static struct variable variable_of(const struct json *entry)
+{
+	const struct json *v = json_getz(entry, "value");
+	struct str name = json_string(json_getz(entry, "name"));
+	struct str value = str_trim(json_kind(v) == JSON_NUMBER ? json_number(v) : json_string(v));
+	return (struct variable){name.p ? name : STR(""), value.p ? value : STR("")};
+}
+
+static int by_variable(const void *a, const void *b)
+{
+	const struct variable *x = a, *y = b;
+	int order = str_cmp(x->name, y->name);
+	return order != 0 ? order : str_cmp(x->value, y->value);
+}
+
+/* Variables, sorted. */
+struct variables {
+	struct variable *items;
+	size_t count;
+};
+
+/* Those of all containers. None when memory is out: then each copy is told as well. */
+static struct variables variables_of(struct arena *arena, const struct json *containers)
+{
+	struct variables all = {NULL, 0};
+	size_t capacity = 0;
+	for (const struct json *c = json_first(containers); c != NULL; c = json_next(c))
+		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL; e = json_next(e)) {
+			struct variable *items = arena_grow(arena, all.items, all.count, &capacity, sizeof *items);
+			if (items == NULL)
+				return (struct variables){NULL, 0};
+			all.items = items;
+			all.items[all.count++] = variable_of(e);
+		}
+	if (all.count > 1)
+		qsort(all.items, all.count, sizeof *all.items, by_variable);
+	return all;
+}
+
+static bool holds(const struct variables *variables, struct variable v)
+{
+	return variables->count > 0 &&
+	       bsearch(&v, variables->items, variables->count, sizeof *variables->items, by_variable) != NULL;
+}
+
+/* All containers of the list. In the one named `copy` those of the `told` variables are left out. */
 static void check_containers(const struct rule_context *context, const struct json *list, const char *key,
-			     struct str copy, struct violations *found)
+			     struct str copy, const struct variables *told, struct violations *found)
 {
 	size_t index = 0;
 	for (const struct json *c = json_first(list); c != NULL; c = json_next(c), index++) {
 		size_t at = 0;
-		if (copy.p != NULL && str_eq(container_name(c), copy))
-			continue;
+		bool is_copy = copy.p != NULL && str_eq(container_name(c), copy);
 		for (const struct json *e = json_first(json_getz(c, "env")); e != NULL; e = json_next(e), at++) {
-			struct str name = json_string(json_getz(e, "name"));
-			const struct json *v = json_getz(e, "value");
-			struct str value = str_trim(json_kind(v) == JSON_NUMBER ? json_number(v) : json_string(v));
-			struct verdict verdict = judge(context, name, value);
+			struct variable v = variable_of(e);
+			struct str name = v.name, value = v.value;
+			struct verdict verdict = {.fault = FAULT_NONE};
+			if (!is_copy || !holds(told, v))
+				verdict = judge(context, name, value);
 			if (verdict.fault != FAULT_NONE)
 				report(context, verdict,
 				       arena_fmt(context->arena, "%s.spec.%s[%zu].env[%zu].value",
@@ -322,14 +374,18 @@ static void check_containers(const struct rule_context *context, const struct js
 
 static void check(const struct rule_context *context, struct violations *found)
 {
-	struct str none = {NULL, 0};
-	if (context->workload == NULL)
+	const struct workload *w = context->workload;
+	struct str copy = {NULL, 0};
+	struct variables told = {NULL, 0};
+	if (w == NULL)
 		return;
-	/* The migration's variables are copies: the fault is in the container that it is modelled on. */
-	bool migrates = context->plan != NULL && context->plan->migrates;
-	check_containers(context, context->workload->containers, "containers", none, found);
-	check_containers(context, context->workload->init_containers, "initContainers",
-			 migrates ? context->config->migration_container : none, found);
+	/* The migration has copies of its model's variables: the fault is in the model. All else in it counts. */
+	if (context->plan != NULL && context->plan->migrates) {
+		copy = context->config->migration_container;
+		told = variables_of(context->arena, w->containers);
+	}
+	check_containers(context, w->containers, "containers", (struct str){NULL, 0}, &told, found);
+	check_containers(context, w->init_containers, "initContainers", copy, &told, found);
 }
 
 /* A name in a list is compared as the rule compares: in upper case. */
