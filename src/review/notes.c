@@ -3,9 +3,9 @@
 #include "base/limits.h"
 #include "kube/name.h"
 #include "policy/plan/annotations.h"
-#include "policy/plan/unread.h"
 #include "policy/rules/rule.h"
 #include "review/line.h"
+#include "review/notes_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,6 @@
 #define MISSING_SECRET "missing-secret"
 #define DUPLICATE_TARGET "duplicate-target"
 #define WAVE_ORDER "wave-order"
-#define UNREAD_ANNOTATION "unread-annotation"
 
 #define SHOWN_CLAIMS 3 /* that a note names as a help */
 
@@ -23,7 +22,7 @@
 #define HOOK_KEY "argocd.argoproj.io/hook"
 
 const char *const review_note_ids[] = {MISSING_CLAIM, MISSING_SECRET, DUPLICATE_TARGET, WAVE_ORDER, UNREAD_ANNOTATION,
-					NULL};
+					NO_TEMPLATE, NULL};
 
 /* When Argo CD applies an object. Hooks outside of the sync have no order here. */
 enum sync_phase { PRE_SYNC, SYNC, POST_SYNC, NO_SYNC };
@@ -36,26 +35,6 @@ struct moment {
 	bool marked; /* an annotation says so */
 };
 
-/* An object that makes a Secret. */
-struct source {
-	struct str secret, namespace; /* no namespace: in all that it chooses */
-	struct review_result *result;
-	const char *field;            /* where the Secret's name stands */
-	struct str claim;             /* its name, when it is one; absent */
-	bool owns;                    /* it writes the whole Secret */
-};
-
-struct all {
-	struct arena *arena;
-	const struct review_settings *settings;
-	struct source *sources; /* sorted by by_secret */
-	size_t count, capacity;
-	const struct source **claims; /* sorted by by_namespace */
-	size_t claim_count;
-	const struct json **read; /* annotations of workloads; sorted by by_annotation */
-	size_t read_count, read_capacity;
-};
-
 /* Fields are asked for out of their order, of other objects each time: there is nothing to remember. */
 static size_t line_of(const struct review_result *r, struct str field)
 {
@@ -63,8 +42,7 @@ static size_t line_of(const struct review_result *r, struct str field)
 	return line_find(&lines, field);
 }
 
-static void add_note(const struct all *all, struct review_result *r, const char *id, struct str field,
-		     struct str message)
+void note_add(const struct notes *all, struct review_result *r, const char *id, struct str field, struct str message)
 {
 	struct review_note *notes = arena_grow(all->arena, r->notes, r->note_count, &r->note_capacity, sizeof *notes);
 	if (notes == NULL)
@@ -80,7 +58,7 @@ static struct str annotation(const struct review_result *r, struct str key)
 
 /* ---- who makes which Secret ---- */
 
-static bool is_claim(const struct all *all, const struct review_result *r)
+static bool is_claim(const struct notes *all, const struct review_result *r)
 {
 	struct review_request request = {.group = r->group, .kind = r->kind};
 	return rule_kind_matches(&all->settings->config->rules[RULE_CLAIM_SECRET_NAME], &request);
@@ -102,7 +80,7 @@ static bool is_owner(const struct json *target)
 }
 
 /* Fills *out when the object makes a Secret. */
-static bool source_of(const struct all *all, struct review_result *r, struct source *out)
+static bool source_of(const struct notes *all, struct review_result *r, struct source *out)
 {
 	const struct json *object = r->manifest->object;
 	struct source s = {.namespace = r->namespace, .result = r, .owns = true, .field = "metadata.name"};
@@ -156,7 +134,7 @@ static int by_namespace(const void *a, const void *b)
 	return order != 0 ? order : by_place(*x, *y);
 }
 
-static int collect(struct all *all, struct review_result *results, size_t count)
+static int collect(struct notes *all, struct review_result *results, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct source *sources = arena_grow(all->arena, all->sources, all->count, &all->capacity, sizeof *sources);
@@ -179,7 +157,7 @@ static int collect(struct all *all, struct review_result *results, size_t count)
 }
 
 /* The first source of the Secret in exactly the namespace; NULL when there is none. */
-static const struct source *find_exactly(const struct all *all, struct str secret, struct str namespace)
+static const struct source *find_exactly(const struct notes *all, struct str secret, struct str namespace)
 {
 	const struct source wanted = {.secret = secret, .namespace = namespace}; /* its result, NULL, is the least */
 	size_t low = 0, high = all->count;
@@ -195,7 +173,7 @@ static const struct source *find_exactly(const struct all *all, struct str secre
 }
 
 /* The first source of the Secret in the namespace, or in those that cannot be told. */
-static const struct source *find_source(const struct all *all, struct str secret, struct str namespace)
+static const struct source *find_source(const struct notes *all, struct str secret, struct str namespace)
 {
 	const struct source *s = find_exactly(all, secret, namespace);
 	return s != NULL ? s : find_exactly(all, secret, STR(""));
@@ -204,7 +182,7 @@ static const struct source *find_source(const struct all *all, struct str secret
 /* ---- missing-claim, missing-secret ---- */
 
 /* "; the claims of this namespace here are a, b": what the owner may have meant. Empty when there is none. */
-static struct str claims_here(const struct all *all, struct str namespace)
+static struct str claims_here(const struct notes *all, struct str namespace)
 {
 	size_t low = 0, high = all->claim_count, shown = 0;
 	struct buf text;
@@ -227,11 +205,11 @@ static struct str claims_here(const struct all *all, struct str namespace)
 	return buf_move(&text, all->arena);
 }
 
-static void note_missing(const struct all *all, struct review_result *r, const struct bound *b, struct str field)
+static void note_missing(const struct notes *all, struct review_result *r, const struct bound *b, struct str field)
 {
 	struct str name = b->binding->name, secret = b->secret;
 	if (b->binding->claim.p == NULL) {
-		add_note(all, r, MISSING_SECRET, field,
+		note_add(all, r, MISSING_SECRET, field,
 			 arena_fmt(all->arena,
 				   "binding %.*s reads Secret \"%.*s\", which nothing in the given files makes; add an ExternalSecret "
 				   "with that target, or review its file together with this one",
@@ -239,7 +217,7 @@ static void note_missing(const struct all *all, struct review_result *r, const s
 		return;
 	}
 	struct str claim = {secret.p, secret.n - (sizeof CONNECTION_SUFFIX - 1)};
-	add_note(all, r, MISSING_CLAIM, field,
+	note_add(all, r, MISSING_CLAIM, field,
 		 arena_fmt(all->arena,
 			   "binding %.*s reads the Secret of claim \"%.*s\", which is in none of the given files; add it, review "
 			   "its file together with this one, or bind another one as %.*s=CLAIM%.*s",
@@ -272,7 +250,7 @@ static bool has_wave_finding(const struct review_result *r)
 	return false;
 }
 
-static void note_order(const struct all *all, struct review_result *r, const struct bound *b, const struct source *s)
+static void note_order(const struct notes *all, struct review_result *r, const struct bound *b, const struct source *s)
 {
 	struct moment mine = moment_of(r), other = moment_of(s->result);
 	const struct review_result *o = s->result;
@@ -289,7 +267,7 @@ static void note_order(const struct all *all, struct review_result *r, const str
 				 phase_names[other.phase]);
 	else
 		text = arena_fmt(all->arena, "found wave %d, which is not later than wave %d of", mine.wave, other.wave);
-	add_note(all, r, WAVE_ORDER, field,
+	note_add(all, r, WAVE_ORDER, field,
 		 arena_fmt(all->arena,
 			   "%.*s %.*s \"%.*s\" (%s:%zu), whose Secret \"%.*s\" binding %.*s reads; expected %s, so that the Secret "
 			   "is there when the workload starts",
@@ -301,7 +279,7 @@ static void note_order(const struct all *all, struct review_result *r, const str
 /* ---- a workload ---- */
 
 /* Where the list of bindings stands: on the pod template, on the workload, or nowhere. */
-static struct str bindings_field(const struct all *all, const struct workload *w)
+static struct str bindings_field(const struct notes *all, const struct workload *w)
 {
 	struct str field = annotation_field(all->arena, all->settings->config, "bindings");
 	struct str key = arena_fmt(all->arena, "%.*s/bindings", STR_ARG(all->settings->config->annotation_prefix));
@@ -310,7 +288,7 @@ static struct str bindings_field(const struct all *all, const struct workload *w
 	return json_get(json_getz(w->metadata, "annotations"), key) != NULL ? field : STR("");
 }
 
-static void check_workload(const struct all *all, struct review_result *r)
+static void check_workload(const struct notes *all, struct review_result *r)
 {
 	const struct workload_kind *kind = workload_find(r->group, r->kind);
 	struct workload w;
@@ -338,7 +316,7 @@ static bool same_object(const struct review_result *a, const struct review_resul
 }
 
 /* Two environments in one directory give one object twice: that is no fault. */
-static void check_targets(const struct all *all)
+static void check_targets(const struct notes *all)
 {
 	const struct source *first = NULL;
 	for (size_t i = 0; i < all->count; i++) {
@@ -352,7 +330,7 @@ static void check_targets(const struct all *all)
 		const struct review_result *o = first->result;
 		if (same_object(o, s->result))
 			continue;
-		add_note(all, s->result, DUPLICATE_TARGET, str_of(s->field),
+		note_add(all, s->result, DUPLICATE_TARGET, str_of(s->field),
 			 arena_fmt(all->arena,
 				   "found Secret \"%.*s\", which %.*s \"%.*s\" (%s:%zu) writes as well; expected one writer, because "
 				   "each undoes the other's keys; name another Secret, or join the two",
@@ -360,79 +338,15 @@ static void check_targets(const struct all *all)
 	}
 }
 
-/* ---- unread-annotation ---- */
-
-static int by_annotation(const void *a, const void *b)
-{
-	const struct json *const *x = a, *const *y = b;
-	int order = str_cmp(json_key(*x), json_key(*y));
-	struct str one = json_string(*x), other = json_string(*y);
-	return order != 0 ? order : str_cmp(one.p ? one : STR(""), other.p ? other : STR(""));
-}
-
-/* What stands on workloads has been read. */
-static void collect_read(struct all *all, struct review_result *results, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct review_result *r = &results[i];
-		if (workload_find(r->group, r->kind) == NULL)
-			continue;
-		const struct json *annotations = json_path(r->manifest->object, "metadata", "annotations", NULL);
-		for (const struct json *a = json_first(annotations); a != NULL; a = json_next(a)) {
-			if (annotation_name(all->settings->config, json_key(a)).p == NULL)
-				continue;
-			const struct json **read =
-				arena_grow(all->arena, all->read, all->read_count, &all->read_capacity, sizeof(*read));
-			if (read == NULL)
-				return;
-			all->read = read;
-			all->read[all->read_count++] = a;
-		}
-	}
-	if (all->read_count > 1)
-		qsort(all->read, all->read_count, sizeof(*all->read), by_annotation);
-}
-
-/* A Pod that a controller has made is as its template. */
-static bool has_controller(const struct review_result *r)
-{
-	const struct json *owners = json_path(r->manifest->object, "metadata", "ownerReferences", NULL);
-	for (const struct json *o = json_first(owners); o != NULL; o = json_next(o))
-		if (json_is_true(json_getz(o, "controller")))
-			return true;
-	return false;
-}
-
-/* Where the same stands on a workload, it is kustomize's commonAnnotations; but what has containers asks for itself. */
-static void check_unread(const struct all *all, struct review_result *r)
-{
-	struct unread found;
-	if (workload_find(r->group, r->kind) != NULL || has_controller(r))
-		return;
-	unread_find(all->arena, all->settings->config, r->manifest->object, &found);
-	if (found.field.p == NULL ||
-	    (!found.beside_containers && all->read_count > 0 &&
-	     bsearch(&found.annotation, all->read, all->read_count, sizeof(*all->read), by_annotation) != NULL))
-		return;
-	add_note(all, r, UNREAD_ANNOTATION, found.field,
-		 arena_fmt(all->arena,
-			   "nothing is injected into kind %.*s, although this annotation asks for it; connhook injects into: "
-			   "%.*s; %s",
-			   STR_ARG(r->kind), STR_ARG(unread_kinds(all->arena)),
-			   found.beside_containers ? "name the Secrets in the manifest" : "write it on one of these"));
-}
-
 int review_add_notes(struct arena *arena, const struct review_settings *settings, struct review_result *results,
 		     size_t count, struct error *err)
 {
-	struct all all = {.arena = arena, .settings = settings};
+	struct notes all = {.arena = arena, .settings = settings};
 	if (collect(&all, results, count) != 0)
 		return error_nomem(err);
-	collect_read(&all, results, count);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		check_workload(&all, &results[i]);
-		check_unread(&all, &results[i]);
-	}
+	notes_add_unread(&all, results, count);
 	check_targets(&all);
 	return arena->failed ? error_nomem(err) : 0;
 }

@@ -54,6 +54,10 @@ items:
   kind: Deployment
   metadata: {name: good, namespace: shop, annotations: {inject.zerotouch.io/bindings: "db=web-db,cache=other"}}
   spec: {template: {spec: {containers: [{name: web, image: "ghcr.io/shop/web:1"}]}}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: lost, labels: {inject.zerotouch.io/bindings: db}}
+  spec: {tempalte: {}}
 """
 
 

@@ -131,6 +131,12 @@ def pod(annotations, more='namespace: shop'):
             'spec: {containers: [{name: a, image: b}]}\n' % (annotations, more))
 
 
+def misplaced(behind, text):
+    """A Deployment without a wish, with a text at the place: of metadata behind, else before."""
+    whole = APP.replace(', annotations: {inject.zerotouch.io/bindings: "%s"%s}', '')
+    return whole.replace(behind, behind + ', ' + text if behind.startswith('name') else text + behind, 1)
+
+
 # Manifests, and the notes on them: (index of the manifest, id, words).
 NOTES = [
     ([app('db,cache'), secret('web-db'), claim('web-cache')], []),
@@ -196,6 +202,28 @@ NOTES = [
     ([app('db'), secret('web-db', annotations=BIND)], []),  # kustomize's commonAnnotations
     ([app('cache'), claim('web-cache', annotations=BIND)], [(1, 'unread-annotation', 'kind DragonflyInstance')]),
     ([app('db'), secret('web-db'), pod(BIND)], [(2, 'unread-annotation', 'kind Pod')]),
+    ([pod('inject.zerotuch.io/bindings: db')], [(0, 'unread-annotation', 'kind Pod')]),
+    ([misplaced('name: web', 'labels: {%s}' % BIND)], [(0, 'unread-annotation', 'this is a label; write inject')]),
+    ([misplaced('template: {', 'metadata: {labels: {%s}}, ' % BIND)], [(0, 'unread-annotation', 'this is a label')]),
+    ([misplaced('name: web', BIND)], [(0, 'unread-annotation', 'not this place; write inject')]),
+    ([misplaced('name: web', 'annotation: {%s}' % BIND)], [(0, 'unread-annotation', 'not this place')]),
+    ([misplaced('template: {', 'annotations: {%s}, ' % BIND)], [(0, 'unread-annotation', 'not this place')]),
+    ([misplaced('containers: [', 'metadata: {annotations: {%s}}, ' % BIND)], [
+        (0, 'unread-annotation', 'not this place')]),
+    ([misplaced('template: {', 'replicas: {"inject.zerotouch.io/nothing": db}, ')], []),
+    ([misplaced('name: web', 'labels: {inject.zerotouch.io/inject: "true"}')], []),  # a default may look for it
+    ([app('db').replace('shop,', 'shop, labels: {%s},' % BIND), secret('web-db')], []),  # it is read beside that
+    ([misplaced('template:', 'volumeClaimTemplates: [{apiVersion: v1, kind: PersistentVolumeClaim, metadata: '
+                             '{annotations: {%s}}}], ' % BIND)], []),
+    ([app('db').replace('template:', 'tempalte:')], [(0, 'no-template', 'did you mean "template"?')]),
+    ([ONE % ('apps/v1', 'Deployment', 'web', 'shop', '', '{templates: {}}')], [(0, 'no-template', 'no spec.template')]),
+    ([app('db').replace('spec: {template', 'spc: {template')], [(0, 'no-template', 'did you mean "spec"?')]),
+    ([ONE % ('batch/v1', 'CronJob', 'web', 'shop', '', '{jobTemplat: {spec: %s}}' % TEMPLATE % '')], [
+        (0, 'no-template', 'did you mean "jobTemplate"?')]),
+    ([ONE % ('apps/v1', 'Deployment', 'web', 'shop', BIND, '{replicas: 1}')], [
+        (0, 'no-template', 'add it, or remove')]),
+    ([ONE % ('apps/v1', 'Deployment', 'web', 'shop', '', '{replicas: 1}')], []),  # what kustomize patches with
+    ([ONE % ('argoproj.io/v1alpha1', 'Rollout', 'web', 'shop', BIND, '{workloadRef: {kind: Deployment}}')], []),
 ]
 
 

@@ -7,6 +7,7 @@
 #include "policy/plan/annotations.h"
 
 #define PREFIX_TYPO 2 /* letters that a prefix may differ in, and still be meant as connhook's */
+#define FIELD_TYPO 2  /* the same of a field on the way to the pod template */
 
 /* ---- a prefix ---- */
 
@@ -100,7 +101,9 @@ static bool look(struct arena *arena, const struct config *config, const struct 
 {
 	bool whole = at->above == NULL;
 	bool pod = json_kind(json_path(v, "spec", "containers", NULL)) == JSON_ARRAY;
-	const struct json *found = whole || pod ? find_wish(config, json_getz(v, "metadata")) : NULL;
+	const struct json *metadata = whole || pod ? json_getz(v, "metadata") : NULL, *found = find_wish(config, metadata);
+	if (found == NULL)
+		found = find_typo(config, metadata);
 	if (found != NULL) {
 		struct str field = field_of(arena, at);
 		out->field = arena_fmt(arena, "%.*s%smetadata.annotations[%.*s]", STR_ARG(field), whole ? "" : ".",
@@ -126,6 +129,99 @@ void unread_find(struct arena *arena, const struct config *config, const struct 
 	const struct step top = {.above = NULL};
 	*out = (struct unread){.field = {NULL, 0}};
 	(void)look(arena, config, object, &top, out);
+}
+
+/* ---- where nobody looks in a workload ---- */
+
+struct search {
+	struct arena *arena;
+	const struct config *config;
+	const struct workload *workload;
+	struct str field;
+	const struct json *found;
+	bool label;
+};
+
+/* The annotations that connhook reads. */
+static bool is_read(const struct workload *w, const struct json *v)
+{
+	const struct json *places[] = {w->metadata, w->job_metadata, w->template_metadata};
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+		if (places[i] != NULL && v == json_getz(places[i], "annotations"))
+			return true;
+	return false;
+}
+
+/* `inject` says nothing by itself, and may be the label that a configuration's default looks for. */
+static bool is_misplaced(const struct search *s, const struct json *member)
+{
+	struct str name = annotation_name(s->config, json_key(member));
+	return annotation_is_wish(name) && !str_eqz(name, "inject") && !has_annotation(s->workload, json_key(member));
+}
+
+static bool search(struct search *s, const struct json *v, const struct step *at)
+{
+	struct step step = {.above = at};
+	if (is_read(s->workload, v) || (at->above != NULL && is_object_of_its_own(v)))
+		return false;
+	for (const struct json *e = json_first(v); e != NULL; e = json_next(e), step.index++) {
+		bool member = json_kind(v) == JSON_OBJECT;
+		if (member)
+			step.key = json_key(e);
+		if (member && is_misplaced(s, e)) {
+			struct str field = field_of(s->arena, at);
+			s->field = arena_fmt(s->arena, "%.*s[%.*s]", STR_ARG(field),
+					     STR_ARG(str_utf8_cut(json_key(e), LIMIT_QUOTE_NAME)));
+			s->found = e;
+			s->label = str_eqz(at->key, "labels");
+			return true;
+		}
+		if (search(s, e, &step))
+			return true;
+	}
+	return false;
+}
+
+struct str unread_misplaced(struct arena *arena, const struct config *config, const struct workload *workload,
+			    struct str *remedy)
+{
+	const struct step top = {.above = NULL};
+	struct search s = {.arena = arena, .config = config, .workload = workload};
+	if (!search(&s, workload->object, &top))
+		return (struct str){NULL, 0};
+	*remedy = arena_fmt(arena, "%s; write %.*s below metadata.annotations of the %s",
+			    s.label ? "connhook reads annotations, and this is a label"
+				: "connhook reads metadata.annotations of a workload and of its pod template, not this place",
+			    STR_ARG(str_utf8_cut(json_key(s.found), LIMIT_QUOTE_NAME)), workload->kind->kind);
+	return s.field;
+}
+
+/* The member whose key comes close to the name; NULL. */
+static const struct json *find_near(const struct json *object, struct str name)
+{
+	for (const struct json *e = json_first(object); e != NULL; e = json_next(e))
+		if (json_kind(e) == JSON_OBJECT && str_distance(json_key(e), name) <= FIELD_TYPO)
+			return e;
+	return NULL;
+}
+
+struct str unread_template(struct arena *arena, const struct workload *workload, struct str *meant)
+{
+	struct str way = str_of(workload->kind->template_field), rest = way, key;
+	const struct json *at = workload->object;
+	while (str_split(&rest, '.', &key)) {
+		const struct json *next = json_get(at, key);
+		if (json_kind(next) == JSON_OBJECT) {
+			at = next;
+			continue;
+		}
+		const struct json *near = json_kind(at) == JSON_OBJECT ? find_near(at, key) : NULL;
+		*meant = key;
+		if (near == NULL)
+			return (struct str){NULL, 0};
+		return arena_fmt(arena, "%.*s%.*s", (int)(key.p - way.p), way.p, STR_ARG(json_key(near)));
+	}
+	return (struct str){NULL, 0};
 }
 
 struct str unread_kinds(struct arena *arena)

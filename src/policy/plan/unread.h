@@ -22,6 +22,20 @@ struct unread {
  */
 void unread_find(struct arena *arena, const struct config *config, const struct json *object, struct unread *out);
 
+/*
+ * Finds what asks connhook for something in a workload and stands where nobody looks: a label, a field beside the
+ * annotations, annotations of a part that is not the Pod's. Where the same stands in its place, nothing is amiss. The
+ * field path, and how to write it in *remedy; absent when there is none. Memory is the arena.
+ */
+struct str unread_misplaced(struct arena *arena, const struct config *config, const struct workload *workload,
+			    struct str *remedy);
+
+/*
+ * The field of a workload without a pod template that may be meant as it, or as a part of the way to it: tempalte. Its
+ * path, and the right name in *meant; absent when nothing comes close. Memory is the arena.
+ */
+struct str unread_template(struct arena *arena, const struct workload *workload, struct str *meant);
+
 /* The kinds that connhook injects into, for a sentence. */
 struct str unread_kinds(struct arena *arena);
 
