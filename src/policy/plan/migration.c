@@ -353,6 +353,9 @@ static void update(struct scene *s, struct str pointer, const struct json *have,
 {
 	struct str model = s->record.migration.from;
 	const struct json *old_model = s->old != NULL ? container_find(s->old->containers, model, NULL) : NULL;
+	/* The configuration has got another name for it. */
+	if (!str_eq(container_name(have), container_name(want)))
+		patch_replace(s->patch, json_pointer_join(s->arena, pointer, STR("name")), json_getz(want, "name"));
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const struct json *h = json_getz(have, fields[i].name);
 		bool lacks;
@@ -445,10 +448,10 @@ static void give_back_variable(struct scene *s, struct str pointer, const struct
 
 /* The entries of the list that stood in connhook's container as well, and that are not among those declared. */
 static void give_back_list(struct scene *s, const struct field *field, struct str pointer, const struct json *have,
-			   const struct json *ours)
+			   const struct json *ours, struct str container)
 {
 	size_t our_count, declared_count, at = 0, gone = 0;
-	const struct json *applied = declared_init_applied(&s->declared, s->config->migration_container);
+	const struct json *applied = declared_init_applied(&s->declared, container);
 	struct keyed *o = index_list(s->arena, field, ours, &our_count);
 	struct keyed *d = index_list(s->arena, field, json_getz(applied, field->name), &declared_count);
 	for (const struct json *e = json_first(have); e != NULL && o != NULL && d != NULL; e = json_next(e), at++) {
@@ -491,22 +494,22 @@ static void give_back(struct scene *s, const struct json *theirs, size_t at)
 		if (!declared_init_field(&s->declared, name, fields[i].name) && entry_same(v, ours))
 			patch_remove(s->patch, at_field);
 		else if (fields[i].rule == FIELD_LIST)
-			give_back_list(s, &fields[i], at_field, v, ours);
+			give_back_list(s, &fields[i], at_field, v, ours, name);
 	}
 }
 
-/* Is the name taken by a container of the owner's, in `containers` or, unless connhook's own has it, beside it? */
-static bool name_is_taken(struct scene *s, bool mine_has_it)
+/* Is the name taken by a container of the owner's, in `containers` or beside connhook's own (`mine`, or NULL)? */
+static bool name_is_taken(struct scene *s, const struct json *mine)
 {
 	struct str name = s->config->migration_container;
 	size_t index = 0;
 	const char *list = "containers";
 	const struct json *other = container_find(s->workload->containers, name, &index);
-	if (other == NULL && !mine_has_it) {
+	if (other == NULL) {
 		list = INIT;
 		other = container_find(s->workload->init_containers, name, &index);
 	}
-	if (other == NULL)
+	if (other == NULL || other == mine)
 		return false;
 	violation_add(&s->out->problems, arena_fmt(s->arena, "%.*s.%s[%zu].name", STR_ARG(s->pod_field), list, index),
 		      arena_fmt(s->arena, "migration:taken:%s", list),
@@ -518,12 +521,18 @@ static bool name_is_taken(struct scene *s, bool mine_has_it)
 
 bool migration_plan(struct scene *s, const struct json *model, const struct container_plan *result, struct str *record)
 {
-	size_t at = 0;
+	size_t at = 0, their_at = 0;
 	const struct json *mine = migration_find(s, &at);
+	struct str name = s->record.migration.name;
+	const struct json *theirs =
+		mine == NULL && name.p != NULL ? container_find(s->workload->init_containers, name, &their_at) : NULL;
+	bool wished = s->wishes.migrate && model != NULL;
 	*record = (struct str){NULL, 0};
-	if (s->wishes.migrate && model != NULL) {
-		if (name_is_taken(s, mine != NULL))
-			return true;
+	if (wished && name_is_taken(s, mine))
+		return true;
+	if (theirs != NULL)
+		give_back(s, theirs, their_at);
+	if (wished) {
 		const struct json *want = wanted(s, model, result);
 		if (want == NULL)
 			return false;
@@ -531,12 +540,7 @@ bool migration_plan(struct scene *s, const struct json *model, const struct cont
 		*record = record_of(s, want, result->name);
 		return record->p != NULL;
 	}
-	struct str name = s->record.migration.name;
-	const struct json *theirs =
-		mine == NULL && name.p != NULL ? container_find(s->workload->init_containers, name, &at) : NULL;
 	if (mine != NULL)
 		take_away(s, at);
-	else if (theirs != NULL)
-		give_back(s, theirs, at);
 	return true;
 }

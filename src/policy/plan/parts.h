@@ -20,6 +20,7 @@ struct scene {
 	const struct workload *workload, *old; /* `old`: the object before an UPDATE; or NULL */
 	struct str pod_pointer, pod_field;     /* of the pod spec */
 	struct wishes wishes;
+	struct wishes before; /* of the old object, where that has a record */
 	struct record record, old_record;
 	struct declared declared, old_declared;
 	bool applied_anew; /* this request is a server-side apply, as far as the old declarations tell */
@@ -68,6 +69,9 @@ const struct json *migration_resources(struct scene *s, const struct json *model
 
 /* Writes the record, the annotation for Reloader and the status. False when memory is out. */
 bool traces_plan(struct scene *s, struct record_new *record);
+
+/* Removes the record. */
+void traces_forget(struct scene *s);
 
 /*
  * Ends a buffer: its text, copied into the arena, or absent with s->error set. plan_parse gives the tree of its text,

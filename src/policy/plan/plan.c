@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "codec/json_pointer.h"
 #include "kube/image.h"
+#include "kube/owner.h"
 #include "policy/plan/parts.h"
 #include "policy/plan/unread.h"
 
@@ -337,28 +338,39 @@ static bool is_wished(const struct wishes *w)
  * primary, a Job that kubectl makes from a CronJob? It has a record with another service's name, and an owner. It is
  * left alone: whoever copied it has seen to the names in it.
  */
+static bool is_copied(const struct scene *s, const struct workload *w, struct str app, bool app_annotated)
+{
+	return app.n > 0 && !app_annotated && !str_eq(annotations_app(s->arena, w), app) &&
+	       json_first(json_getz(w->metadata, "ownerReferences")) != NULL;
+}
+
 static bool is_copy(const struct scene *s)
 {
-	struct str app = annotations_app(s->arena, s->workload);
-	if (s->record.app.n == 0 || s->wishes.app_annotated || str_eq(app, s->record.app) ||
-	    json_first(json_getz(s->workload->metadata, "ownerReferences")) == NULL)
-		return false;
-	return s->old == NULL || !str_eq(annotations_app(s->arena, s->old), s->record.app);
+	return is_copied(s, s->workload, s->record.app, s->wishes.app_annotated) &&
+	       (s->old == NULL || !str_eq(annotations_app(s->arena, s->old), s->record.app));
+}
+
+/*
+ * Has connhook written the record of the old object? It has, where it looks at the workload and something is asked for:
+ * a record that somebody had made up would have been replaced when it came.
+ */
+static bool has_written(struct scene *s, const struct wishes *before)
+{
+	const struct workload *old = s->old;
+	return (is_wished(before) || before->problems.count > 0) && !before->opted_out &&
+	       !owner_controls(str_of(old->kind->group), str_of(old->kind->kind), old->metadata) &&
+	       !is_copied(s, old, s->old_record.app, before->app_annotated);
 }
 
 /*
  * A record, and nobody who asks for anything: on CREATE a copy (of a dump, of another workload's template), and later
  * what was one then. Whoever takes the wish back on UPDATE had one before.
  */
-static bool nobody_asked(struct scene *s, struct str namespace)
+static bool nobody_asked(const struct scene *s)
 {
-	struct wishes before;
 	if (s->old == NULL)
 		return true;
-	if (!s->old_record.present)
-		return false;
-	annotations_read(s->arena, s->config, s->old, namespace, &before);
-	return !is_wished(&before) && !before.opted_out && before.problems.count == 0;
+	return s->old_record.present && !is_wished(&s->before) && !s->before.opted_out && s->before.problems.count == 0;
 }
 
 /* A Rollout may take its template from another workload, where connhook then injects. */
@@ -374,7 +386,7 @@ static void warn_workload_ref(struct scene *s)
 }
 
 /* Why there is nothing to do; NULL when there is something. */
-static const char *why_nothing(struct scene *s, struct str namespace)
+static const char *why_nothing(struct scene *s)
 {
 	bool wished = is_wished(&s->wishes);
 	if (s->workload->pod_spec == NULL) {
@@ -384,7 +396,7 @@ static const char *why_nothing(struct scene *s, struct str namespace)
 	if (s->record.present && !s->wishes.opted_out && is_copy(s))
 		return "copied";
 	bool idle = s->record.present && !wished && !s->wishes.opted_out && s->wishes.problems.count == 0;
-	if (idle && nobody_asked(s, namespace)) {
+	if (idle && nobody_asked(s)) {
 		if (s->old == NULL && json_first(json_getz(s->workload->metadata, "ownerReferences")) == NULL)
 			violation_add(&s->out->warnings, s->pod_field, STR("copied"),
 				      "the pod template holds what connhook injected elsewhere, and no annotation asks for it; it "
@@ -422,6 +434,10 @@ static bool make(struct scene *s)
 	const struct json *model = s->wishes.migrate ? find_model(s) : NULL;
 	if (s->out->problems.count > 0)
 		return true;
+	if (s->record.disbelieved.p != NULL && !str_eq(s->record.text, s->old_record.text))
+		violation_add(&s->out->missing, arena_fmt(s->arena, "%s.metadata", s->workload->kind->template_field),
+			      STR("missing:record"), "connhook's record names %s, which no binding of the configuration gives",
+			      text_quote_name(s->record.disbelieved).text);
 	s->reads_secret = arena_array(s->arena, s->wishes.bindings.count, sizeof *s->reads_secret);
 	if (s->reads_secret == NULL || !want_read(s->arena, &s->wishes.bindings, &s->want) ||
 	    !plan_containers(s, model, &model_plan, &record) || !migration_plan(s, model, &model_plan, &record.migration) ||
@@ -442,7 +458,10 @@ static void read_scene(struct scene *s, struct str namespace)
 	unread_prefixes(s->config, s->workload, &s->out->warnings);
 	if (s->old != NULL)
 		(void)record_read(s->arena, s->config, s->old->template_metadata, NULL, &s->old_record);
-	bool good = record_read(s->arena, s->config, metadata, &s->old_record, &s->record);
+	if (s->old_record.present)
+		annotations_read(s->arena, s->config, s->old, namespace, &s->before);
+	bool written = s->old_record.present && has_written(s, &s->before);
+	bool good = record_read(s->arena, s->config, metadata, written ? &s->old_record : NULL, &s->record);
 	if (!good)
 		violation_add(&s->out->warnings, arena_fmt(s->arena, "%s.metadata", s->workload->kind->template_field),
 			      STR("record"),
@@ -458,6 +477,18 @@ static void read_scene(struct scene *s, struct str namespace)
 	if (s->record.present && s->old != NULL)
 		declared_read(s->arena, s->config, s->old, &s->old_declared);
 	s->applied_anew = declared_anew(&s->declared, &s->old_declared);
+}
+
+/*
+ * Where the annotations are at fault the workload is left as it is. But a record that was made up meanwhile must not be
+ * taken for connhook's later on: it goes.
+ */
+static void forget_made_up(struct scene *s)
+{
+	patch_free(s->patch);
+	patch_init(s->patch, s->arena);
+	if (s->record.disbelieved.p != NULL && !str_eq(s->record.text, s->old_record.text))
+		traces_forget(s);
 }
 
 void plan_make(struct arena *arena, const struct config *config, const struct workload *workload, struct str namespace,
@@ -480,7 +511,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 		.pod_field = arena_fmt(arena, "%s.spec", workload->kind->template_field),
 	};
 	read_scene(&s, namespace);
-	out->skipped = why_nothing(&s, namespace);
+	out->skipped = why_nothing(&s);
 	if (out->skipped == NULL && out->problems.count == 0 && check_names(&s, workload->containers, "containers") &&
 	    check_names(&s, workload->init_containers, "initContainers") && out->problems.count == 0) {
 		check_patterns(&s);
@@ -490,10 +521,12 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 		if (out->skipped == NULL && out->problems.count == 0 && !make(&s) && s.error != ERR_LIMIT)
 			arena->failed = true;
 	}
+	if (out->problems.count > 0)
+		forget_made_up(&s);
 	(void)patch_finish(&patch);
 	if (patch.text.error != 0 && s.error == 0)
 		s.error = patch.text.error;
-	if (s.error == 0 && out->problems.count == 0)
+	if (s.error == 0)
 		out->patch = arena_str(arena, patch.count > 0 ? buf_str(&patch.text) : (struct str){NULL, 0});
 	if (s.error == ERR_NOMEM)
 		arena->failed = true;

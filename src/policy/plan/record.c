@@ -58,7 +58,7 @@ struct reader {
 	struct arena *arena;
 	const struct config *config;
 	struct names variables;
-	bool is_stored; /* the old object has the same one */
+	bool is_written; /* by connhook itself: all of it is believed */
 	struct record *out;
 };
 
@@ -66,7 +66,7 @@ static bool believes(struct reader *r, enum entry_kind kind, const struct json *
 {
 	bool named = entry_key(kind, entry, key);
 	bool good = named && entry_has_form(kind, entry);
-	if (good && kind == ENTRY_ENV && !(r->is_stored && json_getz(entry, "valueFrom") != NULL))
+	if (good && kind == ENTRY_ENV && !r->is_written)
 		good = r->variables.count > 0 && bsearch(&key->name, r->variables.items, r->variables.count,
 							 sizeof *r->variables.items, str_order) != NULL;
 	if (good && kind == ENTRY_ENV_FROM)
@@ -107,7 +107,7 @@ static void read_pull_secrets(struct reader *r, const struct json *array)
 	list->items = arena_array(r->arena, json_count(array), sizeof *list->items);
 	for (const struct json *e = json_first(array); e != NULL && list->items != NULL; e = json_next(e)) {
 		struct str name = json_string(e);
-		if (name.n > 0 && is_pull_secret(r->config, name))
+		if (name.n > 0 && (r->is_written || is_pull_secret(r->config, name)))
 			list->items[list->count++] = (struct record_entry){.key = {name, STR("")}, .value = e};
 		else if (name.n > 0 && r->out->disbelieved.p == NULL)
 			r->out->disbelieved = name;
@@ -118,9 +118,10 @@ static void read_pull_secrets(struct reader *r, const struct json *array)
 static void read_migration(struct reader *r, const struct json *v)
 {
 	struct str name = json_string(json_getz(v, "name"));
-	if (name.n > 0 && !str_eq(name, r->config->migration_container) && r->out->disbelieved.p == NULL)
+	bool believed = r->is_written || str_eq(name, r->config->migration_container);
+	if (name.n > 0 && !believed && r->out->disbelieved.p == NULL)
 		r->out->disbelieved = name;
-	if (name.n == 0 || !str_eq(name, r->config->migration_container))
+	if (name.n == 0 || !believed)
 		return;
 	const struct json *wish = json_getz(v, "wish");
 	r->out->migration = (struct record_migration){
@@ -165,7 +166,7 @@ static void read_containers(struct reader *r, const struct json *groups)
 }
 
 bool record_read(struct arena *arena, const struct config *config, const struct json *template_metadata,
-		 const struct record *stored, struct record *out)
+		 const struct record *written, struct record *out)
 {
 	*out = (struct record){0};
 	struct str key = arena_fmt(arena, "%.*s/" RECORD_NAME, STR_ARG(config->annotation_prefix));
@@ -178,8 +179,8 @@ bool record_read(struct arena *arena, const struct config *config, const struct 
 		arena->failed = true;
 	if (rc != 0 || json_kind(root) != JSON_OBJECT)
 		return false;
-	bool is_stored = stored != NULL && str_eq(stored->text, text);
-	struct reader r = {arena, config, binding_variables(arena, config), is_stored, out};
+	bool is_written = written != NULL && str_eq(written->text, text);
+	struct reader r = {arena, config, binding_variables(arena, config), is_written, out};
 	out->present = true;
 	out->text = text;
 	out->app = json_string(json_getz(root, "app"));

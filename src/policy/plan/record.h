@@ -13,8 +13,8 @@
  * what connhook wants anew. The text is a function of what was injected, and of nothing else.
  *
  * Anybody who may write the workload may write a record. So it is believed only where it names what a binding of the
- * configuration could have given, in the form that a binding gives it. A variable that reads a Secret is believed, too,
- * when the record has not changed since the object was stored: a binding of an earlier configuration gave it.
+ * configuration could have given, in the form that a binding gives it. All of it is believed where connhook itself has
+ * written it: an earlier configuration gave what this one does not.
  */
 #ifndef POLICY_PLAN_RECORD_H
 #define POLICY_PLAN_RECORD_H
@@ -69,12 +69,12 @@ struct record {
 };
 
 /*
- * Reads the record of a pod template's metadata (NULL: none); no record gives an empty one. `stored` is the record of
- * the old object; NULL for none. False, and *out is empty, when what stands there is none of connhook's. Memory is the
- * arena.
+ * Reads the record of a pod template's metadata (NULL: none); no record gives an empty one. `written` is the record of
+ * the old object, where connhook has written that; else NULL. False, and *out is empty, when what stands there is none
+ * of connhook's. Memory is the arena.
  */
 bool record_read(struct arena *arena, const struct config *config, const struct json *template_metadata,
-		 const struct record *stored, struct record *out);
+		 const struct record *written, struct record *out);
 
 /* What a container got; NULL for nothing. */
 struct record_group *record_container(const struct record *record, struct str name);

@@ -36,12 +36,12 @@ static bool is_guaranteed(const struct json *container)
 
 static bool all_guaranteed(const struct scene *s)
 {
-	struct str mine = s->config->migration_container;
+	const struct json *mine = migration_find(s, NULL);
 	for (const struct json *c = json_first(s->workload->containers); c != NULL; c = json_next(c))
 		if (!is_guaranteed(c))
 			return false;
 	for (const struct json *c = json_first(s->workload->init_containers); c != NULL; c = json_next(c))
-		if (!str_eq(container_name(c), mine) && !is_guaranteed(c))
+		if (c != mine && !is_guaranteed(c))
 			return false;
 	return true;
 }

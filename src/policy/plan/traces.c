@@ -175,6 +175,11 @@ static struct str record_text(struct scene *s, struct record_new *r)
 	return str_eq(before, s->record.text) ? before : text;
 }
 
+void traces_forget(struct scene *s)
+{
+	set_record(s, (struct str){NULL, 0});
+}
+
 bool traces_plan(struct scene *s, struct record_new *record)
 {
 	record->reloader = reloader_value(s);
