@@ -498,20 +498,36 @@ static void give_back(struct scene *s, const struct json *theirs, size_t at)
 	}
 }
 
-/* Is the name taken by a container of the owner's, in `containers` or beside connhook's own (`mine`, or NULL)? */
+/* Was it so before: the migration asked for, and the name taken in the list? */
+static bool was_taken(const struct scene *s, bool init)
+{
+	if (s->old == NULL || !s->before.migrate)
+		return false;
+	const struct json *list = init ? s->old->init_containers : s->old->containers;
+	const struct json *other = container_find(list, s->config->migration_container, NULL);
+	return other != NULL &&
+	       (!init || s->old_record.migration.name.p == NULL || declared_init(&s->old_declared, other));
+}
+
+/*
+ * Is the name taken by a container of the owner's, in `containers` or beside connhook's own (`mine`, or NULL)? That is
+ * at fault. Where it was so before, nothing gets worse: it is a warning, and all else is injected.
+ */
 static bool name_is_taken(struct scene *s, const struct json *mine)
 {
 	struct str name = s->config->migration_container;
 	size_t index = 0;
 	const char *list = "containers";
 	const struct json *other = container_find(s->workload->containers, name, &index);
-	if (other == NULL) {
+	bool init = other == NULL;
+	if (init) {
 		list = INIT;
 		other = container_find(s->workload->init_containers, name, &index);
 	}
 	if (other == NULL || other == mine)
 		return false;
-	violation_add(&s->out->problems, arena_fmt(s->arena, "%.*s.%s[%zu].name", STR_ARG(s->pod_field), list, index),
+	violation_add(was_taken(s, init) ? &s->out->warnings : &s->out->problems,
+		      arena_fmt(s->arena, "%.*s.%s[%zu].name", STR_ARG(s->pod_field), list, index),
 		      arena_fmt(s->arena, "migration:taken:%s", list),
 		      "found a container of the workload's own named \"%.*s\", the name of the migration that connhook "
 		      "injects; rename it, or remove the annotation %.*s/migrate",
@@ -529,6 +545,8 @@ bool migration_plan(struct scene *s, const struct json *model, const struct cont
 	bool wished = s->wishes.migrate && model != NULL;
 	*record = (struct str){NULL, 0};
 	if (wished && name_is_taken(s, mine))
+		wished = false;
+	if (s->out->problems.count > 0)
 		return true;
 	if (theirs != NULL)
 		give_back(s, theirs, their_at);

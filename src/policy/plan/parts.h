@@ -20,7 +20,7 @@ struct scene {
 	const struct workload *workload, *old; /* `old`: the object before an UPDATE; or NULL */
 	struct str pod_pointer, pod_field;     /* of the pod spec */
 	struct wishes wishes;
-	struct wishes before; /* of the old object, where that has a record */
+	struct wishes before; /* of the old object, where that has a record, or a migration is asked for */
 	struct record record, old_record;
 	struct declared declared, old_declared;
 	bool applied_anew; /* this request is a server-side apply, as far as the old declarations tell */

@@ -458,7 +458,7 @@ static void read_scene(struct scene *s, struct str namespace)
 	unread_prefixes(s->config, s->workload, &s->out->warnings);
 	if (s->old != NULL)
 		(void)record_read(s->arena, s->config, s->old->template_metadata, NULL, &s->old_record);
-	if (s->old_record.present)
+	if (s->old != NULL && (s->old_record.present || s->wishes.migrate))
 		annotations_read(s->arena, s->config, s->old, namespace, &s->before);
 	bool written = s->old_record.present && has_written(s, &s->before);
 	bool good = record_read(s->arena, s->config, metadata, written ? &s->old_record : NULL, &s->record);
