@@ -62,6 +62,17 @@ struct reader {
 	struct record *out;
 };
 
+/* An envFrom with `optional: true` is also written by others: it is connhook's only where a binding is optional. */
+static bool could_give(const struct reader *r, const struct json *entry)
+{
+	if (r->is_written || !json_is_true(json_path(entry, "secretRef", "optional", NULL)))
+		return true;
+	for (size_t i = 0; i < r->config->binding_count; i++)
+		if (r->config->bindings[i].optional)
+			return true;
+	return false;
+}
+
 static bool believes(struct reader *r, enum entry_kind kind, const struct json *entry, struct entry_key *key)
 {
 	bool named = entry_key(kind, entry, key);
@@ -70,7 +81,7 @@ static bool believes(struct reader *r, enum entry_kind kind, const struct json *
 		good = r->variables.count > 0 && bsearch(&key->name, r->variables.items, r->variables.count,
 							 sizeof *r->variables.items, str_order) != NULL;
 	if (good && kind == ENTRY_ENV_FROM)
-		good = name_is_subdomain(key->name);
+		good = name_is_subdomain(key->name) && could_give(r, entry);
 	if (!good && named && r->out->disbelieved.p == NULL)
 		r->out->disbelieved = key->name;
 	return good;
