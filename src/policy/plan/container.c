@@ -93,27 +93,62 @@ static bool want_env_from(struct scene *s, struct container_plan *c)
 
 /* ---- env ---- */
 
-/* The container's own ConfigMap, whose variables an injected env entry may hide; absent for none. */
-static struct str own_config_map(const struct container_plan *c)
+/* A source of the container's own envFrom that may hold the variable; its keys are not known here. NULL for none. */
+static const struct json *own_source(const struct scene *s, const struct container_plan *c, struct str variable)
 {
 	for (size_t i = 0; i < c->env_from.count; i++) {
-		struct str name = json_string(json_path(c->env_from.slots[i].value, "configMapRef", "name", NULL));
-		if (name.p != NULL)
-			return name;
+		const struct json *source = c->env_from.slots[i].value;
+		struct str prefix = json_string(json_getz(source, "prefix"));
+		struct str map = json_string(json_path(source, "configMapRef", "name", NULL));
+		struct str secret = json_string(json_path(source, "secretRef", "name", NULL));
+		if (c->env_from.slots[i].ours || (map.p == NULL && secret.p == NULL) ||
+		    (prefix.p != NULL && !str_starts(variable, prefix)))
+			continue;
+		/* What a binding reads, and a claim's Secret, has known keys: plan_collisions compares them. */
+		bool known = secret.p != NULL && str_ends(secret, STR(CONNECTION_SUFFIX));
+		for (size_t k = 0; k < s->wishes.bindings.count && !known; k++)
+			known = secret.p != NULL && str_eq(s->wishes.bindings.items[k].secret, secret);
+		if (!known)
+			return source;
 	}
-	return (struct str){NULL, 0};
+	return NULL;
 }
 
-/* An env entry wins over all of envFrom; what a ConfigMap holds is not known here. Said when the entry comes. */
-static void warn_hidden(struct scene *s, const struct container_plan *c, const struct want_entry *e)
+/* Variables of bindings that come anew, and may hide some of the container's own. */
+struct hidden {
+	const struct want_entry *first;
+	const struct json *source; /* of its own, that may hold the first one */
+	size_t count;
+};
+
+static void note_hidden(const struct scene *s, const struct container_plan *c, const struct want_entry *e,
+			struct hidden *hidden)
 {
-	struct str map = own_config_map(c);
-	if (map.p != NULL)
-		violation_add(&s->out->warnings, c->field, arena_fmt(s->arena, "hides:%.*s", STR_ARG(e->key.name)),
-			      "in container %s, %.*s of binding %.*s wins over the container's own ConfigMap %s, should that "
-			      "hold it too; to keep the ConfigMap's, set the variable in env",
-			      text_quote(c->name).text, STR_ARG(e->key.name), STR_ARG(e->bound->label),
-			      text_quote_name(map).text);
+	const struct json *source = own_source(s, c, e->key.name);
+	if (source == NULL)
+		return;
+	if (hidden->count++ == 0) {
+		hidden->first = e;
+		hidden->source = source;
+	}
+}
+
+/* An env entry wins over all of envFrom. Said when the entry comes. */
+static void warn_hidden(struct scene *s, const struct container_plan *c, const struct hidden *hidden)
+{
+	if (hidden->count == 0)
+		return;
+	struct str map = json_string(json_path(hidden->source, "configMapRef", "name", NULL));
+	struct str secret = json_string(json_path(hidden->source, "secretRef", "name", NULL));
+	const char *kind = map.p != NULL ? "ConfigMap" : "Secret";
+	struct str more = STR("");
+	if (hidden->count > 1)
+		more = arena_fmt(s->arena, " (and %zu more)", hidden->count - 1);
+	violation_add(&s->out->warnings, c->field, arena_fmt(s->arena, "hides:%.*s", STR_ARG(hidden->first->key.name)),
+		      "in container %s, %.*s of binding %.*s%.*s wins over the container's own %s %s, should that hold it too; "
+		      "to keep the %s's, set the variable in env",
+		      text_quote(c->name).text, STR_ARG(hidden->first->key.name), STR_ARG(hidden->first->bound->label),
+		      STR_ARG(more), kind, text_quote_name(map.p != NULL ? map : secret).text, kind);
 }
 
 /* Sorts by the place behind others' entries; the order of the bindings stays where that is the same. */
@@ -185,7 +220,7 @@ static bool note(struct scene *s, const struct container_plan *c, const struct l
 	for (size_t i = 0; i < list->count; i++)
 		for (size_t k = 0; k < count && list->slots[i].ours; k++)
 			held[k] = held[k] || targets[k].hash == list->slots[i].hash;
-	bool hidden = false;
+	struct hidden hidden = {.count = 0};
 	for (size_t k = 0; k < count; k++) {
 		size_t e = 0;
 		while (e < entry_count && entries[e].value != targets[k].value)
@@ -200,10 +235,10 @@ static bool note(struct scene *s, const struct container_plan *c, const struct l
 			      arena_fmt(s->arena, "missing:%.*s:%s:%.*s", STR_ARG(c->name), key, STR_ARG(entries[e].key.name)),
 			      "container %s lacks %s %.*s of binding %.*s", text_quote(c->name).text,
 			      env ? "variable" : "Secret", STR_ARG(entries[e].key.name), STR_ARG(entries[e].bound->label));
-		if (env && !hidden)
-			warn_hidden(s, c, &entries[e]);
-		hidden = hidden || env;
+		if (env)
+			note_hidden(s, c, &entries[e], &hidden);
 	}
+	warn_hidden(s, c, &hidden);
 	return true;
 }
 
