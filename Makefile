@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 # What Debian must have, by name: to build, and to test on top of that.
 BUILD_PACKAGES = gcc libc6-dev make pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libcjson-dev libyaml-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl openssl python3 python3-yaml python3-jsonpatch
-TEST_PACKAGES = $(DEMO_PACKAGES) check git patch binutils
+TEST_PACKAGES = $(DEMO_PACKAGES) check git patch binutils python3-jsonschema
 LINT_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-14-dev
 VALGRIND_PACKAGES = $(TEST_PACKAGES) valgrind libc6-dbg
 ANALYZE_PACKAGES = $(TEST_PACKAGES) clang clang-tidy cppcheck
@@ -30,7 +30,9 @@ HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_S
 	$(HARDENING_$(shell $(CC) -dumpmachine | cut -d- -f1))
 OPTIMISE = -O2 -g $(HARDENING)
 LINK = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
-CPPFLAGS = -Isrc -I$(B)/generated -D_GNU_SOURCE -DCONNHOOK_VERSION='"$(VERSION)"'
+# Where the pages of docs/ are to be read: reports point there.
+DOCS ?= https://connhook.zerotouch.io/docs
+CPPFLAGS = -Isrc -I$(B)/generated -D_GNU_SOURCE -DCONNHOOK_VERSION='"$(VERSION)"' -DCONNHOOK_DOCS='"$(DOCS)"'
 CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lpthread
 

@@ -13,3 +13,13 @@ struct str meant_text(const struct meant *m, struct arena *arena)
 {
 	return m->right.p != NULL ? arena_fmt(arena, "; did you mean \"%.*s\"?", STR_ARG(m->right)) : STR("");
 }
+
+struct str meant_read(struct str sentence)
+{
+	const struct str words = STR("; did you mean \"");
+	struct str name = sentence;
+	while (name.n > 0 && !str_starts(name, words))
+		name = str_from(name, 1);
+	name = str_from(name, words.n);
+	return name.n > 0 ? (struct str){name.p, str_find(name, '"')} : (struct str){NULL, 0};
+}

@@ -16,4 +16,7 @@ void meant_offer(struct meant *m, struct str name);
 /* The end of a sentence: `; did you mean "db"?`, or nothing. Absent when memory is out. */
 struct str meant_text(const struct meant *m, struct arena *arena);
 
+/* The name that a sentence asks for in these words; absent when it does not. A view of the sentence. */
+struct str meant_read(struct str sentence);
+
 #endif

@@ -83,18 +83,9 @@ struct run {
 	struct arena arena; /* of the results */
 	struct review review;
 	struct buf out;
-	bool strict;
 };
 
 /* ---- reviewing ---- */
-
-static void count_result(struct review *review, const struct review_result *r)
-{
-	review->denied += !r->allowed;
-	review->patched += r->patch.n > 0;
-	review->warned += r->warning_count > 0;
-	review->noted += r->note_count > 0;
-}
 
 static int review_all(struct run *run)
 {
@@ -113,26 +104,24 @@ static int review_all(struct run *run)
 	}
 	if (review_add_notes(&run->arena, &run->settings, results, count, &err) != 0)
 		return cli_fail("%s", err.text);
-	run->review.results = results;
-	run->review.count = count;
+	if (review_count(&run->review, results, count) != 0)
+		return cli_nomem();
 	run->review.unreadable = m->unreadable;
 	run->review.unreadable_count = m->unreadable_count;
 	run->review.passed_over = m->passed_over;
 	run->review.links = m->links;
-	for (size_t i = 0; i < count; i++)
-		count_result(&run->review, &results[i]);
 	return EXIT_OK;
 }
 
 /* ---- printing ---- */
 
 /* Formats that show only what is admitted leave denials and warnings to standard error, a line each. */
-static int say_remarks(const struct review_result *r)
+static int say_remarks(const struct review *review, const struct review_result *r)
 {
 	struct review_remark remark;
 	struct buf text;
 	int error = 0;
-	for (size_t i = 0; review_remark(r, i, &remark) && error == 0; i++) {
+	for (size_t i = 0; review_remark(review, r, i, &remark) && error == 0; i++) {
 		if (remark.level == LEVEL_NOTE)
 			continue;
 		buf_init(&text, LIMIT_RESPONSE);
@@ -171,8 +160,9 @@ static int print_all(struct run *run)
 		format->begin(&run->out, review);
 	for (size_t i = 0; i < review->count && status == EXIT_OK; i++) {
 		if (format->admitted_only)
-			status = say_remarks(&review->results[i]);
-		format->print(&run->out, review, &review->results[i]);
+			status = say_remarks(review, &review->results[i]);
+		if (format->print != NULL)
+			format->print(&run->out, review, &review->results[i]);
 		if (status == EXIT_OK && (run->out.n > OUTPUT_CHUNK || run->out.error != 0))
 			status = flush(run);
 	}
@@ -202,13 +192,6 @@ static int say_input(const struct run *run)
 	return error != 0 ? cli_nomem() : EXIT_OK;
 }
 
-/* Is anything denied; with --strict, or only warned of and noted? */
-static bool is_refused(const struct run *run)
-{
-	const struct review *r = &run->review;
-	return r->denied > 0 || (run->strict && r->warned + r->noted > 0);
-}
-
 static int review_paths(struct run *run, char **paths)
 {
 	struct error err;
@@ -228,7 +211,7 @@ static int review_paths(struct run *run, char **paths)
 	if (status == EXIT_OK)
 		status = say_input(run);
 	if (status == EXIT_OK)
-		status = run->review.unreadable_count > 0 ? EXIT_USAGE : is_refused(run) ? EXIT_DENIED : EXIT_OK;
+		status = run->review.unreadable_count > 0 ? EXIT_USAGE : run->review.refused > 0 ? EXIT_DENIED : EXIT_OK;
 	buf_free(&run->out);
 	return status;
 }
@@ -264,7 +247,7 @@ static int take_option(int id, char *value, struct run *run, struct wish *wish)
 		wish->groups[run->settings.group_count++] = str_of(value);
 		break;
 	case OPTION_STRICT:
-		run->strict = true;
+		run->review.strict = true;
 		break;
 	case OPTION_EXCLUDE:
 		return manifests_exclude(&run->manifests, value, &err) == 0 ? EXIT_OK : cli_nomem();

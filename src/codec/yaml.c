@@ -202,6 +202,7 @@ static int place(struct reader *r, struct yaml_node *node, size_t height)
 		node->key = f->key->text;
 		node->key_line = f->key->line;
 		node->key_column = f->key->column;
+		node->key_width = f->key->width;
 		f->key = NULL;
 	}
 	*(f->last != NULL ? &f->last->next : &f->node->first) = node;
@@ -298,6 +299,8 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	struct yaml_node *node;
 	int rc = node_new(r, YAML_STRING, event->start_mark, &node);
+	if (rc == 0 && event->start_mark.line == event->end_mark.line)
+		node->width = event->end_mark.column - event->start_mark.column;
 	/* [!a, b] is a list of two for libyaml; for kubectl the comma is of the tag, and b has it. */
 	if (rc == 0 && tagged && value.n == 0 && plain && r->lenient != NULL && ends_in_comma(r, event->end_mark))
 		rc = yaml_error_at(r->err, node->line, node->column, ERR_INVALID,

@@ -30,8 +30,9 @@ struct yaml_node {
 	enum yaml_kind kind;
 	struct str text;      /* STRING: its content; INT and FLOAT: the JSON number; BOOL: "true" or "false" */
 	size_t line, column;  /* of its first character, from 1; columns count characters */
+	size_t width;         /* of a scalar in the text, quotes included; 0 when it has several lines */
 	struct str key;       /* of a value in a mapping; absent elsewhere */
-	size_t key_line, key_column;
+	size_t key_line, key_column, key_width;
 	const struct yaml_node *first, *next; /* children of a collection; the next sibling */
 };
 

@@ -104,20 +104,34 @@ static bool to_index(struct str step, size_t *out)
 	return step.n > 0;
 }
 
-size_t line_find(struct line_finder *finder, struct str field)
+/* Goes as far along the path as the manifest does; true at its end. The place is known to begin with. */
+static bool walk(struct line_finder *finder, struct str field, struct line_place *at)
 {
-	struct line_place at = {finder->object, finder->manifest->object, finder->manifest->node};
 	struct str step;
 	size_t index, lists = 0;
-	bool there = at.node != NULL;
-	if (!there)
-		return finder->manifest->line;
+	bool there = true;
+	*at = (struct line_place){finder->object, finder->manifest->object, finder->manifest->node};
 	while (there && next_step(&field, &step)) {
-		if (json_kind(at.source) == JSON_OBJECT)
-			there = step_to_member(&at, step);
+		if (json_kind(at->source) == JSON_OBJECT)
+			there = step_to_member(at, step);
 		else
-			there = json_kind(at.source) == JSON_ARRAY && lists < LINE_LISTS && to_index(step, &index) &&
-				step_to_element(&at, index, &finder->memos[lists++]);
+			there = json_kind(at->source) == JSON_ARRAY && lists < LINE_LISTS && to_index(step, &index) &&
+				step_to_element(at, index, &finder->memos[lists++]);
 	}
+	return there;
+}
+
+size_t line_find(struct line_finder *finder, struct str field)
+{
+	struct line_place at;
+	if (finder->manifest->node == NULL)
+		return finder->manifest->line;
+	(void)walk(finder, field, &at);
 	return at.node->key.p != NULL ? at.node->key_line : at.node->line;
+}
+
+const struct yaml_node *line_node(struct line_finder *finder, struct str field)
+{
+	struct line_place at;
+	return finder->manifest->node != NULL && walk(finder, field, &at) ? at.node : NULL;
 }

@@ -32,4 +32,7 @@ struct line_finder {
  */
 size_t line_find(struct line_finder *finder, struct str field);
 
+/* The same field's value as it was read; NULL when it is not in the manifest, or its place is unknown. */
+const struct yaml_node *line_node(struct line_finder *finder, struct str field);
+
 #endif

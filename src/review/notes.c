@@ -10,19 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MISSING_CLAIM "missing-claim"
-#define MISSING_SECRET "missing-secret"
-#define DUPLICATE_TARGET "duplicate-target"
-#define WAVE_ORDER "wave-order"
-
 #define SHOWN_CLAIMS 3 /* that a note names as a help */
 
 /* argo-cd.readthedocs.io/en/stable/user-guide/sync-waves and .../resource_hooks */
 #define WAVE_KEY "argocd.argoproj.io/sync-wave"
 #define HOOK_KEY "argocd.argoproj.io/hook"
-
-const char *const review_note_ids[] = {MISSING_CLAIM, MISSING_SECRET, DUPLICATE_TARGET, WAVE_ORDER, UNREAD_ANNOTATION,
-					NO_TEMPLATE, NULL};
 
 /* When Argo CD applies an object. Hooks outside of the sync have no order here. */
 enum sync_phase { PRE_SYNC, SYNC, POST_SYNC, NO_SYNC };
@@ -36,19 +28,15 @@ struct moment {
 };
 
 /* Fields are asked for out of their order, of other objects each time: there is nothing to remember. */
-static size_t line_of(const struct review_result *r, struct str field)
-{
-	struct line_finder lines = {.manifest = r->manifest, .object = r->manifest->object};
-	return line_find(&lines, field);
-}
-
 void note_add(const struct notes *all, struct review_result *r, const char *id, struct str field, struct str message)
 {
 	struct review_note *notes = arena_grow(all->arena, r->notes, r->note_count, &r->note_capacity, sizeof *notes);
 	if (notes == NULL)
 		return;
 	r->notes = notes;
-	r->notes[r->note_count++] = (struct review_note){id, field, message, line_of(r, field)};
+	struct line_finder lines = {.manifest = r->manifest, .object = r->manifest->object};
+	r->notes[r->note_count++] =
+		(struct review_note){id, field, message, line_find(&lines, field), fix_find(&lines, id, field, message)};
 }
 
 static struct str annotation(const struct review_result *r, struct str key)

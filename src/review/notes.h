@@ -4,15 +4,13 @@
 
 #include "review/run.h"
 
-/* The notes' ids; ends in NULL. */
-extern const char *const review_note_ids[];
-
 /*
  * Adds notes to the results:
  * - missing-claim, missing-secret: a workload is bound to what none of the manifests gives;
  * - duplicate-target: two of them write one Secret;
  * - wave-order: Argo CD may start a workload before what it is bound to is there;
- * - unread-annotation: connhook is asked for something where it injects nothing.
+ * - unread-annotation: connhook is asked for something where it injects nothing;
+ * - no-template: a workload that asks for something has no pod template.
  * ERR_NOMEM.
  */
 int review_add_notes(struct arena *arena, const struct review_settings *settings, struct review_result *results,

@@ -4,6 +4,10 @@
 
 #include "review/notes.h"
 
+#define MISSING_CLAIM "missing-claim"
+#define MISSING_SECRET "missing-secret"
+#define DUPLICATE_TARGET "duplicate-target"
+#define WAVE_ORDER "wave-order"
 #define UNREAD_ANNOTATION "unread-annotation"
 #define NO_TEMPLATE "no-template"
 

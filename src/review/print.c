@@ -5,6 +5,7 @@
 #include "codec/diff.h"
 #include "codec/json_writer.h"
 #include "codec/yaml_write.h"
+#include "review/report.h"
 
 #include <string.h>
 
@@ -14,26 +15,35 @@
 
 /* ---- what formats share ---- */
 
-bool review_remark(const struct review_result *r, size_t index, struct review_remark *out)
+bool review_remark(const struct review *review, const struct review_result *r, size_t index,
+		   struct review_remark *out)
 {
 	if (index < r->finding_count) {
 		const struct finding *f = &r->findings[index].finding;
 		enum review_level level = f->mode == MODE_ENFORCE ? LEVEL_ERROR : LEVEL_WARNING;
-		*out = (struct review_remark){level, f->audited, f->rule, f->field, f->message, r->findings[index].line};
+		*out = (struct review_remark){level, f->audited, f->rule, f->field, f->message,
+					      r->findings[index].line, r->findings[index].fix};
 		return true;
 	}
 	index -= r->finding_count;
 	if (index < r->advice_count) {
 		const struct review_advice *a = &r->advice[index];
-		*out = (struct review_remark){LEVEL_WARNING, false, REVIEW_ADVICE, a->field, a->message, a->line};
+		*out = (struct review_remark){LEVEL_WARNING, false, REVIEW_ADVICE, a->field, a->message, a->line,
+					      a->fix};
 		return true;
 	}
 	index -= r->advice_count;
 	if (index >= r->note_count)
 		return false;
 	const struct review_note *n = &r->notes[index];
-	*out = (struct review_remark){LEVEL_NOTE, false, n->id, n->field, n->message, n->line};
+	*out = (struct review_remark){review->strict ? LEVEL_WARNING : LEVEL_NOTE, false, n->id, n->field, n->message,
+				      n->line, n->fix};
 	return true;
+}
+
+bool review_is_refused(const struct review *review, const struct review_result *r)
+{
+	return !r->allowed || (review->strict && r->finding_count + r->advice_count + r->note_count > 0);
 }
 
 void review_add_title(struct buf *out, const struct review_result *r)
@@ -100,7 +110,7 @@ static void summary_print(struct buf *out, const struct review *review, const st
 	if (r->allowed)
 		add_injected(out, r);
 	buf_addc(out, '\n');
-	for (size_t i = 0; review_remark(r, i, &remark); i++) {
+	for (size_t i = 0; review_remark(review, r, i, &remark); i++) {
 		buf_addz(out, "         ");
 		review_add_place(out, r, remark.line);
 		buf_fmt(out, ": %s", remark_label(&remark));
@@ -109,7 +119,7 @@ static void summary_print(struct buf *out, const struct review *review, const st
 	}
 }
 
-static void add_counts(struct buf *out, const struct review *review)
+void review_add_counts(struct buf *out, const struct review *review)
 {
 	buf_fmt(out, "%zu object%s: %zu patched, %zu denied, %zu with warnings", review->count,
 		review->count == 1 ? "" : "s", review->patched, review->denied, review->warned);
@@ -129,13 +139,7 @@ static void summary_end(struct buf *out, const struct review *review)
 		review_add_unreadable(out, &review->unreadable[i]);
 		buf_addc(out, '\n');
 	}
-	add_counts(out, review);
-}
-
-static void github_end(struct buf *out, const struct review *review)
-{
-	review_github_end(out, review);
-	add_counts(out, review);
+	review_add_counts(out, review);
 }
 
 /* ---- yaml: what would be stored ---- */
@@ -156,12 +160,9 @@ static void with_admitted(struct buf *out, const struct review_result *r,
 
 static void yaml_print(struct buf *out, const struct review *review, const struct review_result *r)
 {
-	bool first = true;
 	if (!r->allowed)
 		return;
-	for (const struct review_result *before = r; first && before > review->results; before--)
-		first = !before[-1].allowed;
-	if (!first)
+	if (r > review->results + review->first_allowed)
 		buf_addz(out, "---\n");
 	with_admitted(out, r, yaml_write);
 }
@@ -285,6 +286,29 @@ static void patch_print(struct buf *out, const struct review *review, const stru
 	buf_addc(out, '\n');
 }
 
+/* ---- name: as kubectl prints it ---- */
+
+static void name_print(struct buf *out, const struct review *review, const struct review_result *r)
+{
+	(void)review;
+	if (!r->allowed)
+		return;
+	struct buf kind;
+	buf_init(&kind, out->limit);
+	for (size_t i = 0; i < r->kind.n; i++) {
+		char c = r->kind.p[i];
+		buf_addc(&kind, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+	}
+	text_add(out, buf_str(&kind));
+	buf_addz(out, r->group.n > 0 ? "." : "");
+	text_add(out, r->group);
+	buf_addc(out, '/');
+	text_add(out, r->name);
+	buf_addc(out, '\n');
+	buf_fail(out, kind.error);
+	buf_free(&kind);
+}
+
 /* ---- diff ---- */
 
 static void diff_print(struct buf *out, const struct review *review, const struct review_result *r)
@@ -322,10 +346,11 @@ const struct review_format review_formats[] = {
 	{"json", "a list of source, line, kind, ..., allowed, violations, patch", false, json_begin, json_print, json_end},
 	{"patch", "the JSON Patch of each object that is patched, a line each", true, NULL, patch_print, NULL},
 	{"diff", "a unified diff of what is patched", true, NULL, diff_print, NULL},
-	{"github", "annotations for GitHub Actions", false, NULL, review_github_print, github_end},
-	{"junit", "a JUnit report: GitLab, Jenkins and others show it", false, review_junit_begin, review_junit_print,
-	 review_junit_end},
-	{"sarif", "SARIF 2.1.0, for code scanning", false, review_sarif_begin, review_sarif_print, review_sarif_end},
+	{"name", "kind and name of what is admitted, as kubectl prints it", true, NULL, name_print, NULL},
+	{"github", "annotations for GitHub Actions", false, NULL, NULL, github_end},
+	{"gitlab", "a Code Quality report, for GitLab's merge requests", false, gitlab_begin, gitlab_print, gitlab_end},
+	{"junit", "a JUnit report: GitLab, Jenkins and others show it", false, junit_begin, junit_print, junit_end},
+	{"sarif", "SARIF 2.1.0, for code scanning", false, sarif_begin, sarif_print, sarif_end},
 	{NULL, NULL, false, NULL, NULL, NULL},
 };
 

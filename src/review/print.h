@@ -8,7 +8,9 @@
 struct review {
 	const struct review_result *results;
 	size_t count;
-	size_t patched, denied, warned, noted;
+	size_t patched, denied, warned, noted, refused;
+	size_t first_allowed, first_remarked; /* of the results; the count when there is none */
+	bool strict;                          /* what is only warned of or noted is refused; notes are warnings */
 	const struct unreadable *unreadable;
 	size_t unreadable_count, passed_over, links; /* of struct manifests */
 	bool colour; /* standard output is a terminal */
@@ -34,7 +36,7 @@ const struct review_format *review_format_find(const char *name);
 /* ---- what formats share ---- */
 
 /* What a line is about: a finding, advice or a note. */
-enum review_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTE };
+enum review_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTE, LEVEL_COUNT };
 
 struct review_remark {
 	enum review_level level;
@@ -42,13 +44,24 @@ struct review_remark {
 	const char *id;            /* of the rule or the note; "injection" for advice that comes with it */
 	struct str field, message; /* the field may be empty */
 	size_t line;
+	struct review_fix fix;
 };
 
 /* The id of remarks that are of no rule. */
 #define REVIEW_ADVICE "injection"
 
 /* The remark number `index` of a result, findings first; false behind the last. */
-bool review_remark(const struct review_result *r, size_t index, struct review_remark *out);
+bool review_remark(const struct review *review, const struct review_result *r, size_t index,
+		   struct review_remark *out);
+
+/* Does the run fail for it? */
+bool review_is_refused(const struct review *review, const struct review_result *r);
+
+/* Fills the counts from the results, of which it numbers those that are the same object of one file. ERR_NOMEM. */
+int review_count(struct review *review, struct review_result *results, size_t count);
+
+/* Appends "3 objects: 1 patched, ..." */
+void review_add_counts(struct buf *out, const struct review *review);
 
 /* Appends "Deployment team-a/web". */
 void review_add_title(struct buf *out, const struct review_result *r);
@@ -64,15 +77,5 @@ void review_add_unreadable(struct buf *out, const struct unreadable *u);
 
 /* Appends "field: message". */
 void review_add_sentence(struct buf *out, const struct review_remark *remark);
-
-/* The formats of other programs' reports. */
-void review_github_print(struct buf *out, const struct review *review, const struct review_result *r);
-void review_github_end(struct buf *out, const struct review *review);
-void review_junit_begin(struct buf *out, const struct review *review);
-void review_junit_print(struct buf *out, const struct review *review, const struct review_result *r);
-void review_junit_end(struct buf *out, const struct review *review);
-void review_sarif_begin(struct buf *out, const struct review *review);
-void review_sarif_print(struct buf *out, const struct review *review, const struct review_result *r);
-void review_sarif_end(struct buf *out, const struct review *review);
 
 #endif

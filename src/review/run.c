@@ -148,13 +148,15 @@ static void add_findings(struct run *run, const struct decision *d)
 	if (before > 1)
 		qsort(known, before, sizeof(*known), by_content);
 	for (size_t i = 0; i < d->finding_count; i++) {
-		struct review_finding f = {d->findings[i], line_find(&lines, d->findings[i].field)}, *key = &f;
+		struct review_finding f = {.finding = d->findings[i]}, *key = &f;
+		f.line = line_find(&lines, f.finding.field);
 		if (run->refused && strcmp(f.finding.rule, rules[RULE_INJECTION_COMPLETE]->id) == 0)
 			continue;
 		if (before > 0 && bsearch(&key, known, before, sizeof(*known), by_content) != NULL)
 			continue;
 		f.finding.field = arena_str(run->arena, f.finding.field);
 		f.finding.message = arena_str(run->arena, f.finding.message);
+		f.fix = fix_find(&lines, f.finding.rule, f.finding.field, f.finding.message);
 		r->findings[r->finding_count++] = f;
 	}
 }
@@ -177,9 +179,10 @@ static void add_advice(struct run *run, const struct decision *d)
 	struct review_result *r = run->result;
 	struct line_finder lines = {.manifest = r->manifest, .object = run->object};
 	for (size_t i = 0; i < d->advice_count; i++) {
-		struct str field = d->advice[i].field;
-		r->advice[r->advice_count++] = (struct review_advice){
-			arena_str(run->arena, field), arena_str(run->arena, d->advice[i].message), line_find(&lines, field)};
+		struct str field = arena_str(run->arena, d->advice[i].field);
+		struct str message = arena_str(run->arena, d->advice[i].message);
+		r->advice[r->advice_count++] = (struct review_advice){field, message, line_find(&lines, field),
+								      fix_find(&lines, "", field, message)};
 	}
 }
 

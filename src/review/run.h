@@ -3,6 +3,7 @@
 #define REVIEW_RUN_H
 
 #include "policy/decide/decide.h"
+#include "review/fix.h"
 #include "review/manifests.h"
 
 /* Who asks, and where objects without a namespace go. */
@@ -17,12 +18,14 @@ struct review_settings {
 struct review_finding {
 	struct finding finding;
 	size_t line;
+	struct review_fix fix;
 };
 
 /* What the injection has to say beside findings. */
 struct review_advice {
 	struct str field, message;
 	size_t line;
+	struct review_fix fix;
 };
 
 /* What no call about one object can know. Never a denial. */
@@ -30,6 +33,7 @@ struct review_note {
 	const char *id;
 	struct str field, message;
 	size_t line;
+	struct review_fix fix;
 };
 
 /* What would come of one manifest. Text is the arena's that was given. */
@@ -39,6 +43,7 @@ struct review_result {
 	bool allowed;
 	struct str patch;    /* JSON Patch; absent when there is none, or the object is denied */
 	const char *skipped; /* why nothing was injected; NULL */
+	size_t twin;         /* how often the same object stands before it in its file */
 	const struct str *bindings;
 	size_t binding_count;
 	/* Of both calls, each once. */

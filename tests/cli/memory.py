@@ -93,7 +93,7 @@ class MemoryTest(command.CommandTest):
         self.assertGreater(refused, 0)
 
     def test_review(self):
-        for form in ('json', 'yaml', 'diff', 'junit', 'sarif'):
+        for form in ('json', 'yaml', 'diff', 'name', 'github', 'gitlab', 'junit', 'sarif'):
             with self.subTest(form):
                 self.torture('review', '-o', form, 'dir/**/*.yaml', code=1)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """
-connhook review over whole repositories: lines, globs, notes across manifests, reports for other programs, speed.
+connhook review over whole repositories: lines, globs, notes across manifests, speed.
 
     tests/cli/review_together.py PATH_TO_CONNHOOK
 """
@@ -9,15 +9,12 @@ import os
 import re
 import resource
 import sys
-import urllib.parse
 import xml.etree.ElementTree as xml
 
 import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import command  # noqa: E402
-
-LEVELS = {'enforce': 'error', 'warn': 'warning'}
 
 # Behind "#!" stands the rule or note that is about this line.
 LINES = """\
@@ -429,117 +426,6 @@ spec:
         plain = app('').replace(', annotations: {inject.zerotouch.io/bindings: ""}', '')
         ((note,),) = [r['notes'] for r in self.json('-c', 'c.yaml', '-', text='\n' + plain)]
         self.assertEqual((note['note'], note['field'], note['line']), ('missing-secret', '', 2))
-
-    # ---- reports ----
-
-    def mixed(self):
-        """Files with denials, warnings, advice and notes, and what -o json says of them."""
-        self.write('c.yaml', self.says('config', 'show').replace('literal-credentials: {mode: enforce}',
-                                                                 'literal-credentials: {mode: warn}'))
-        self.write('a, b/50%: x.yaml', LINES)
-        self.write('ok.yaml', app('nats', wave(2)).replace('image: "ghcr.io/shop/web:1"',
-                                                           'image: a, env: [{name: NATS_URL, value: x}]'))
-        arguments = ('-c', 'c.yaml', 'a, b', './ok.yaml')
-        results = self.json(*arguments, code=1)
-        self.assertEqual({v['mode'] for r in results for v in r['violations']}, {'enforce', 'warn'})
-        return arguments, results
-
-    def remarks(self, results):
-        """(file, line, level, id, about) of all that a report should hold."""
-        found = []
-        for r in results:
-            name = re.sub(r'\A\./', '', r['source'])
-            title = '%s %s/%s' % (r['kind'], r['namespace'], r['name'])
-            for v in r['violations']:
-                about = '%s: %s%s' % (title, v['field'] + ': ' if v['field'] else '', v['message'])
-                found.append((name, v['line'], LEVELS[v['mode']], v['rule'], about))
-            for text in r['warnings']:
-                if not text.startswith('['):  # of no rule: about the one container of ok.yaml
-                    about = '%s: spec.template.spec.containers[0]: %s' % (title, text)
-                    found.append((name, 4, 'warning', 'injection', about))
-            for n in r['notes']:
-                found.append((name, n['line'], 'note', n['note'], '%s: %s: %s' % (title, n['field'], n['message'])))
-        return found
-
-    def test_github(self):
-        arguments, results = self.mixed()
-        lines = self.says('review', '-o', 'github', *arguments, code=1).splitlines()
-        self.assertRegex(lines.pop(), r'^\d+ objects: \d+ patched, \d+ denied')
-        found = []
-        for line in lines:
-            level, name, number, title, text = re.fullmatch(
-                r'::(error|warning|notice) file=([^,:]+),line=(\d+),title=([^,:]+)::(.*)', line).groups()
-            name, title, text = [re.sub('%(25|0D|0A|3A|2C)', lambda m: chr(int(m.group(1), 16)), s)
-                                 for s in (name, title, text)]
-            found.append((name, int(number), level.replace('notice', 'note'), title, text))
-        self.assertEqual(found, self.remarks(results))
-        said = self.says('review', '-o', 'github', '-', text=APP % ('bd', ''), code=1)
-        self.assertTrue(said.startswith('::error title=annotations::Deployment shop/web: '))
-
-    def test_junit(self):
-        arguments, results = self.mixed()
-        root = xml.fromstring(self.says('review', '-o', 'junit', *arguments, code=1))
-        denied = sum(not r['allowed'] for r in results)
-        self.assertEqual((root.tag, root.get('tests'), root.get('failures')),
-                         ('testsuites', str(len(results)), str(denied)))
-        self.assertEqual([s.get('name') for s in root], ['a, b/50%: x.yaml', 'ok.yaml'])
-        for suite in root:
-            self.assertEqual(int(suite.get('tests')), len(suite))
-            self.assertEqual(int(suite.get('failures')), len(suite.findall('testcase/failure')))
-        cases = root.findall('testsuite/testcase')
-        self.assertEqual(len(cases), len(results))
-        for case, r in zip(cases, results):
-            self.assertEqual(case.get('name'), '%s %s/%s' % (r['kind'], r['namespace'], r['name']))
-            self.assertEqual((case.get('classname'), case.get('file'), case.get('line')),
-                             (re.sub(r'\A\./', '', r['source']), case.get('classname'), str(r['line'])))
-            errors = [v for v in r['violations'] if v['mode'] == 'enforce']
-            self.assertEqual(len(case.findall('failure')), bool(errors))
-            for failure in case.findall('failure'):
-                self.assertEqual(failure.get('type'), errors[0]['rule'])
-                self.assertIn(errors[0]['message'], failure.get('message'))
-                self.assertEqual(len(failure.text.splitlines()), len(errors))
-                for v in errors:
-                    line = '%s:%d: %s: %s [%s]' % (r['source'], v['line'], v['field'], v['message'], v['rule'])
-                    self.assertIn(line, failure.text)
-            others = len(self.remarks([r])) - len(errors)
-            self.assertEqual(len((case.findtext('system-out') or '').splitlines()), others)
-
-    def test_junit_of_strange_text(self):
-        text = CONFIGMAP % '"<a & \'b\'> \\ufffe\\uffff \\u0001]]>"'
-        (case,) = xml.fromstring(self.says('review', '-o', 'junit', '-', text=text)).iter('testcase')
-        self.assertEqual(case.get('name'), "ConfigMap default/<a & 'b'>  \\u0001]]>")
-        self.assertEqual((case.get('classname'), case.get('file')), ('<stdin>', None))
-
-    def test_sarif(self):
-        arguments, results = self.mixed()
-        report = json.loads(self.says('review', '-o', 'sarif', *arguments, code=1))
-        self.assertEqual((report['version'], set(report)), ('2.1.0', {'$schema', 'version', 'runs'}))
-        (run,) = report['runs']
-        driver = run['tool']['driver']
-        self.assertEqual((driver['name'], driver['version']), tuple(self.says('version').split()))
-        ids = [rule['id'] for rule in driver['rules']]
-        self.assertEqual(len(ids), len(set(ids)))
-        found = []
-        for result in run['results']:
-            self.assertEqual(set(result), {'ruleId', 'level', 'message', 'locations'})
-            self.assertIn(result['ruleId'], ids)
-            (location,) = result['locations']
-            place = location['physicalLocation']
-            uri = place['artifactLocation']['uri']
-            self.assertRegex(uri, r'\A[A-Za-z0-9._~/%-]+\Z')
-            found.append((urllib.parse.unquote(uri), place['region']['startLine'], result['level'], result['ruleId'],
-                          result['message']['text']))
-            (logical,) = location['logicalLocations']
-            self.assertTrue(result['message']['text'].startswith(logical['fullyQualifiedName'] + ': '))
-        self.assertEqual(found, self.remarks(results))
-
-    def test_sarif_without_a_file_or_a_fault(self):
-        (run,) = json.loads(self.says('review', '-o', 'sarif', '-', text=app('nats')))['runs']
-        self.assertEqual(run['results'], [])
-        (run,) = json.loads(self.says('review', '-o', 'sarif', '-', text=app('db')))['runs']
-        (location,) = run['results'][0]['locations']  # code scanning asks for a place
-        self.assertEqual(location['physicalLocation'],
-                         {'artifactLocation': {'uri': 'stdin'}, 'region': {'startLine': 3}})
 
     # ---- time ----
 
