@@ -211,7 +211,7 @@ static void open_workload(struct call *c, const struct workload_kind *kind)
 static bool is_unchanged(const struct call *c)
 {
 	const struct workload *new = &c->workload, *old = &c->old_workload;
-	if (!c->has_old_workload || !json_equal(new->template, old->template))
+	if (!c->has_old_workload || c->plan.released || !json_equal(new->template, old->template))
 		return false;
 	return annotations_same(c->arena, c->config, new, old, c->request.namespace);
 }

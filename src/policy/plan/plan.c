@@ -350,16 +350,22 @@ static bool is_copy(const struct scene *s)
 	       (s->old == NULL || !str_eq(annotations_app(s->arena, s->old), s->record.app));
 }
 
+/* Was the old object a copy, or what a controller makes? connhook leaves those alone, whatever record they have. */
+static bool was_left_alone(const struct scene *s)
+{
+	const struct workload *old = s->old;
+	return owner_controls(str_of(old->kind->group), str_of(old->kind->kind), old->metadata) ||
+	       is_copied(s, old, s->old_record.app, s->before.app_annotated);
+}
+
 /*
  * Has connhook written the record of the old object? It has, where it looks at the workload and something is asked for:
  * a record that somebody had made up would have been replaced when it came.
  */
-static bool has_written(struct scene *s, const struct wishes *before)
+static bool has_written(const struct scene *s)
 {
-	const struct workload *old = s->old;
-	return (is_wished(before) || before->problems.count > 0) && !before->opted_out &&
-	       !owner_controls(str_of(old->kind->group), str_of(old->kind->kind), old->metadata) &&
-	       !is_copied(s, old, s->old_record.app, before->app_annotated);
+	const struct wishes *before = &s->before;
+	return (is_wished(before) || before->problems.count > 0) && !before->opted_out && !was_left_alone(s);
 }
 
 /*
@@ -460,7 +466,7 @@ static void read_scene(struct scene *s, struct str namespace)
 		(void)record_read(s->arena, s->config, s->old->template_metadata, NULL, &s->old_record);
 	if (s->old != NULL && (s->old_record.present || s->wishes.migrate))
 		annotations_read(s->arena, s->config, s->old, namespace, &s->before);
-	bool written = s->old_record.present && has_written(s, &s->before);
+	bool written = s->old_record.present && has_written(s);
 	bool good = record_read(s->arena, s->config, metadata, written ? &s->old_record : NULL, &s->record);
 	if (!good)
 		violation_add(&s->out->warnings, arena_fmt(s->arena, "%s.metadata", s->workload->kind->template_field),
@@ -512,6 +518,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	};
 	read_scene(&s, namespace);
 	out->skipped = why_nothing(&s);
+	out->released = out->skipped == NULL && s.old_record.present && was_left_alone(&s);
 	if (out->skipped == NULL && out->problems.count == 0 && check_names(&s, workload->containers, "containers") &&
 	    check_names(&s, workload->init_containers, "initContainers") && out->problems.count == 0) {
 		check_patterns(&s);

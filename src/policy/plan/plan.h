@@ -20,6 +20,7 @@ struct plan {
 	struct str patch;             /* JSON Patch; absent when nothing changes */
 	struct bound_list bindings;   /* whose entries are in the result */
 	bool migrates;
+	bool released; /* the old object was a copy or a controller's, and was left alone; this one is not */
 };
 
 /*
