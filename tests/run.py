@@ -33,6 +33,7 @@ def suites(build):
               if os.access(p, os.X_OK) and not p.endswith('.d')]
     beside.append(('fuzz', [PYTHON, HERE + '/fuzz/fuzz.py', '--build', build, '--replay']))
     beside.append(('cost', [PYTHON, HERE + '/cost/cost.py']))
+    beside.append(('forgeries', [PYTHON, HERE + '/forgeries.py', '--build', build]))
     beside.append(('golden', [PYTHON, HERE + '/golden.py', '--build', build]))
     for kind in ('cli', 'http', 'docs'):
         beside += [('%s/%s' % (kind, os.path.basename(p)[:-3]), [PYTHON, p, build + '/connhook'])

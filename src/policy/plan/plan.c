@@ -440,7 +440,7 @@ static bool make(struct scene *s)
 	const struct json *model = s->wishes.migrate ? find_model(s) : NULL;
 	if (s->out->problems.count > 0)
 		return true;
-	if (s->record.disbelieved.p != NULL && !str_eq(s->record.text, s->old_record.text))
+	if (s->record.disbelieved.p != NULL)
 		violation_add(&s->out->missing, arena_fmt(s->arena, "%s.metadata", s->workload->kind->template_field),
 			      STR("missing:record"), "connhook's record names %s, which no binding of the configuration gives",
 			      text_quote_name(s->record.disbelieved).text);
@@ -486,14 +486,14 @@ static void read_scene(struct scene *s, struct str namespace)
 }
 
 /*
- * Where the annotations are at fault the workload is left as it is. But a record that was made up meanwhile must not be
- * taken for connhook's later on: it goes.
+ * Where the annotations are at fault the workload is left as it is. But a record that was made up must not be taken for
+ * connhook's later on: it goes.
  */
 static void forget_made_up(struct scene *s)
 {
 	patch_free(s->patch);
 	patch_init(s->patch, s->arena);
-	if (s->record.disbelieved.p != NULL && !str_eq(s->record.text, s->old_record.text))
+	if (s->record.disbelieved.p != NULL)
 		traces_forget(s);
 }
 
