@@ -15,7 +15,7 @@
 #define LIMIT_JSON_NUMBER 63          /* characters of one number; what cJSON reads */
 #define LIMIT_EQUAL_MEMBERS 64        /* members of two objects that are compared in a different order */
 #define LIMIT_CONFIG (1 * MIB)        /* a configuration file: what a ConfigMap can hold */
-#define LIMIT_MANIFEST (64 * MIB)     /* one input of `review`: a rendered platform repository */
+#define LIMIT_MANIFEST (256 * MIB)    /* one input of `review`: a rendered platform repository */
 #define LIMIT_DIRECTORY_DEPTH 32      /* directories below the one given to `review` */
 #define LIMIT_YAML_NODES 4000000UL    /* nodes of one YAML document, aliases expanded */
 #define LIMIT_YAML_ALIASED 200000UL    /* nodes that all aliases of a run stand for together */

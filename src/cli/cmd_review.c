@@ -6,6 +6,7 @@
 #include "review/run.h"
 
 #include "base/limits.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "kube/name.h"
 
@@ -87,24 +88,76 @@ struct run {
 
 /* ---- reviewing ---- */
 
+/* Some manifests, one behind the other: what one thread reviews at a time. */
+#define PORTION 64
+
+struct portion {
+	struct arena arena;
+	int rc[PORTION];
+	struct str why[PORTION]; /* a sentence, where no review can hold it */
+};
+
+struct portions {
+	struct run *run;
+	struct portion *items;
+	struct review_result *results;
+};
+
+static void review_portion(void *context, size_t index)
+{
+	struct portions *all = context;
+	struct portion *p = &all->items[index];
+	const struct manifests *m = &all->run->manifests;
+	for (size_t i = 0, n = index * PORTION; i < PORTION && n < m->count; i++, n++) {
+		struct error err;
+		p->rc[i] = review_run(&p->arena, &all->run->settings, &m->items[n], &all->results[n], &err);
+		p->why[i] = p->rc[i] != 0 ? arena_str(&p->arena, str_of(err.text)) : (struct str){NULL, 0};
+	}
+}
+
+/* Takes out those that no review can hold, which become unreadable. ERR_NOMEM. */
+static int take_results(struct portions *all, size_t *count)
+{
+	struct manifests *m = &all->run->manifests;
+	struct error err;
+	*count = 0;
+	for (size_t n = 0; n < m->count; n++) {
+		const struct portion *p = &all->items[n / PORTION];
+		int rc = p->rc[n % PORTION];
+		if (rc == 0)
+			all->results[(*count)++] = all->results[n];
+		else if (rc == ERR_NOMEM || p->why[n % PORTION].p == NULL ||
+			 manifests_add_unreadable(m, &m->items[n], p->why[n % PORTION].p, &err) != 0)
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+static void free_portions(void *context)
+{
+	struct portions *all = context;
+	for (size_t i = 0; i * PORTION < all->run->manifests.count; i++)
+		arena_free(&all->items[i].arena);
+}
+
 static int review_all(struct run *run)
 {
 	struct error err;
 	struct manifests *m = &run->manifests;
-	struct review_result *results = arena_array(&run->arena, m->count, sizeof *results);
-	if (results == NULL)
+	size_t count = (m->count + PORTION - 1) / PORTION;
+	struct portions *all = arena_alloc(&run->arena, sizeof *all);
+	if (all == NULL)
 		return cli_nomem();
-	size_t count = 0;
-	for (size_t i = 0; i < m->count; i++) {
-		int rc = review_run(&run->arena, &run->settings, &m->items[i], &results[count], &err);
-		if (rc == 0)
-			count++;
-		else if (rc == ERR_NOMEM || manifests_add_unreadable(m, &m->items[i], err.text, &err) != 0)
-			return cli_nomem();
-	}
-	if (review_add_notes(&run->arena, &run->settings, results, count, &err) != 0)
+	*all = (struct portions){run, arena_array(&run->arena, count, sizeof *all->items),
+				 arena_array(&run->arena, m->count, sizeof *all->results)};
+	if (all->items == NULL || all->results == NULL || !arena_adopt(&run->arena, free_portions, all))
+		return cli_nomem();
+	parallel_each(count, review_portion, all);
+	if (take_results(all, &count) != 0)
+		return cli_nomem();
+	if (review_add_notes(&run->arena, &run->settings, all->results, count, &err) != 0)
 		return cli_fail("%s", err.text);
-	if (review_count(&run->review, results, count) != 0)
+	if (review_count(&run->review, all->results, count) != 0)
 		return cli_nomem();
 	run->review.unreadable = m->unreadable;
 	run->review.unreadable_count = m->unreadable_count;
@@ -199,6 +252,8 @@ static int review_paths(struct run *run, char **paths)
 	int rc = 0;
 	for (; *path != NULL && rc == 0; path++)
 		rc = manifests_add(&run->manifests, *path, &err);
+	if (rc == 0)
+		rc = manifests_finish(&run->manifests, &err);
 	/* A build that failed in front of a pipe must not pass. */
 	if (rc == 0 && run->manifests.count + run->manifests.unreadable_count == 0)
 		rc = manifests_add_empty(&run->manifests, paths[0], path - paths > 1, &err);

@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "codec/json_scan.h"
-#include "codec/utf16.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -360,26 +359,4 @@ int reading_add_part(const struct reading *r, const struct text_part *part)
 		return add_yaml(r, part->text, part->line);
 	line += count_lines((struct str){begin.p, (size_t)(object.p - begin.p)});
 	return add_json(r, object, line);
-}
-
-int reading_add_text(const struct reading *r, struct str text)
-{
-	struct text_parts parts;
-	struct text_part part;
-	struct buf decoded;
-	int rc = 0;
-	buf_init(&decoded, LIMIT_MANIFEST * 2);
-	if (utf16_is_marked(text)) {
-		utf16_decode(&decoded, text);
-		if (decoded.error == ERR_LIMIT)
-			rc = reading_fault(r, 0, 0, "the file is too large; split it");
-		else if (decoded.error != 0)
-			rc = error_nomem(r->err);
-		text = buf_str(&decoded);
-	}
-	text_parts_begin(&parts, text);
-	while (rc == 0 && text_parts_next(&parts, &part))
-		rc = reading_add_part(r, &part);
-	buf_free(&decoded);
-	return rc;
 }

@@ -40,11 +40,12 @@ static int add_file(struct manifests *m, const char *path, bool found, struct er
 	buf_init(&text, LIMIT_MANIFEST);
 	int rc = file_read_input(path, LIMIT_MANIFEST, &text, &why);
 	if (rc == 0)
-		rc = reading_add_text(&r, buf_str(&text));
-	else
-		rc = rc == ERR_NOMEM ? error_nomem(err) : reading_fault(&r, 0, 0, "%s", why.text);
+		return reading_queue_text(&r, &text);
 	buf_free(&text);
-	return rc;
+	if (rc == ERR_NOMEM)
+		return error_nomem(err);
+	rc = reading_flush(m, err);
+	return rc != 0 ? rc : reading_fault(&r, 0, 0, "%s", why.text);
 }
 
 static bool is_manifest_name(const char *name)
@@ -99,7 +100,7 @@ directory_fault(const struct walk *w, const char *path, const char *format, ...)
 	va_start(args, format);
 	struct str sentence = arena_fmtv(&w->m->arena, format, args);
 	va_end(args);
-	if (source.p == NULL || sentence.p == NULL)
+	if (source.p == NULL || sentence.p == NULL || reading_flush(w->m, w->err) != 0)
 		return error_nomem(w->err);
 	return reading_fault(&(struct reading){w->m, source.p, true, w->err}, 0, 0, "%s", sentence.p);
 }
@@ -241,7 +242,7 @@ int manifests_add(struct manifests *m, const char *path, struct error *err)
 	if (rc == 0)
 		return add_found(m, path, &found, err);
 	struct str source = text_shown(&m->arena, str_of(path));
-	if (rc == ERR_NOMEM || source.p == NULL)
+	if (rc == ERR_NOMEM || source.p == NULL || reading_flush(m, err) != 0)
 		return error_nomem(err);
 	return reading_fault(&(struct reading){m, source.p, false, err}, 0, 0, "%s", why.text);
 }

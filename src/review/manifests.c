@@ -9,6 +9,7 @@
 
 void manifests_free(struct manifests *m)
 {
+	reading_drop(m);
 	arena_free(&m->arena);
 	*m = (struct manifests){0};
 }
@@ -62,4 +63,9 @@ int manifests_add_empty(struct manifests *m, const char *path, bool others, stru
 	return reading_fault(&(struct reading){m, source.p, false, err}, 0, 0,
 			  "there is no Kubernetes object in %s%s; give manifests, or pipe kustomize build to review -",
 			  shown.p, others ? ", ..." : "");
+}
+
+int manifests_finish(struct manifests *m, struct error *err)
+{
+	return reading_flush(m, err);
 }

@@ -28,6 +28,17 @@ struct exclusions {
 	size_t count, capacity;
 };
 
+struct reading_job;
+
+/* Texts that have been found, and wait to be read. */
+struct reading_queue {
+	struct arena arena;
+	struct reading_job *jobs;
+	size_t count, capacity, bytes;
+	struct buf *texts;
+	size_t text_count, text_capacity;
+};
+
 /* Start with {0}. All memory is the arena's. Names of sources are fit for a sentence: text_shown. */
 struct manifests {
 	struct arena arena;
@@ -40,6 +51,7 @@ struct manifests {
 	size_t passed_over;     /* files and documents found in directories that are no manifests */
 	size_t links;           /* found in directories, and not followed: they leave what was given */
 	struct yaml_lenient lenient;
+	struct reading_queue queue;
 };
 
 #define REVIEW_STDIN "<stdin>"
@@ -55,6 +67,9 @@ int manifests_exclude(struct manifests *m, const char *pattern, struct error *er
  * What cannot be read is added to `unreadable`; what a directory holds beside manifests is counted. ERR_NOMEM.
  */
 int manifests_add(struct manifests *m, const char *path, struct error *err);
+
+/* Reads what manifests_add has found: before that, it may not be there. ERR_NOMEM. */
+int manifests_finish(struct manifests *m, struct error *err);
 
 /* Adds one that was read, but that no review can hold. ERR_NOMEM. */
 int manifests_add_unreadable(struct manifests *m, const struct manifest *item, const char *sentence,

@@ -38,7 +38,14 @@ bool text_parts_next(struct text_parts *parts, struct text_part *out);
 /* Adds the objects of a part. ERR_NOMEM. */
 int reading_add_part(const struct reading *r, const struct text_part *part);
 
-/* Adds all objects of a text: YAML or JSON. ERR_NOMEM. */
-int reading_add_text(const struct reading *r, struct str text);
+/*
+ * Puts a text into the queue: YAML or JSON, of which it takes ownership. The objects are there after reading_flush,
+ * which a long queue calls by itself. ERR_NOMEM.
+ */
+int reading_queue_text(const struct reading *r, struct buf *text);
+int reading_flush(struct manifests *m, struct error *err);
+
+/* Gives back what waits. */
+void reading_drop(struct manifests *m);
 
 #endif

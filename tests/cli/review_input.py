@@ -116,6 +116,25 @@ class InputTest(command.CommandTest):
         self.assertIn(b'aliases stand for more than', done.stdout)
         self.assertIn(b'ConfigMap default/ok', done.stdout)
 
+    def test_many_documents_come_out_in_their_order(self):
+        """More than one job of the queue, and more than one window of it, with faults among them."""
+        pad = 'data: {a: "%s"}\n' % ('x' * 2000)
+        wanted, text = [], ''
+        for i in range(900):
+            wanted.append('bad' if i % 100 == 50 else 'c%d' % i)
+            text += '---\n' + ('a: [\n' if i % 100 == 50 else CONFIGMAP % wanted[-1] + pad)
+        self.write('d/a.yaml', text)
+        for i in range(30):
+            self.write('d/b%02d.yaml' % i, CONFIGMAP % ('b%d' % i) + pad)
+        self.write('d/c.yaml', CONFIGMAP % 'last')
+        results = self.review('d/a.yaml', 'd/none.yaml', 'd/b*.yaml', 'd/c.yaml', code=2)
+        self.assertEqual([r['name'] for r in results if r['allowed']],
+                         [n for n in wanted if n != 'bad'] + ['b%d' % i for i in range(30)] + ['last'])
+        self.assertEqual([r['source'] for r in results if not r['allowed']], ['d/a.yaml'] * 9 + ['d/none.yaml'])
+        self.assertEqual([r['line'] for r in results[:3]], [2, 7, 12])
+        lines = [r['line'] for r in results if not r['allowed']]
+        self.assertEqual(lines[:9], sorted(lines[:9]))
+
     def test_a_generated_name_is_judged(self):
         self.says('review', '-', text=CLAIM, code=1)
 

@@ -49,10 +49,14 @@ static bool serve(size_t length)
 	struct error err;
 	bool ok = false;
 	char *text = malloc(length > 0 ? length : 1);
+	struct buf copy;
 	manifests_init(&m);
-	if (text != NULL && fread(text, 1, length, stdin) == length &&
-	    reading_add_text(&(struct reading){&m, "file", false, &err}, (struct str){text, length}) == 0)
-		ok = answer(&m);
+	buf_init(&copy, length + 1);
+	if (text != NULL && fread(text, 1, length, stdin) == length) {
+		buf_add(&copy, (struct str){text, length});
+		ok = reading_queue_text(&(struct reading){&m, "file", false, &err}, &copy) == 0 &&
+		     manifests_finish(&m, &err) == 0 && answer(&m);
+	}
 	manifests_free(&m);
 	free(text);
 	return ok;
