@@ -283,7 +283,7 @@ analyze:
 	@$(MAKE) --no-print-directory -s $(EMBEDDED)
 	@$(PYTHON) tests/analyze.py -- $(CPPFLAGS)
 
-COMMANDS = serve review config certs webhook-config completion man help version
+COMMANDS = serve review explain config certs webhook-config completion man help version
 install: all
 	install -D -m 0755 $(B)/connhook $(DESTDIR)$(PREFIX)/bin/connhook
 	ln -sf connhook $(DESTDIR)$(PREFIX)/bin/kubectl-connhook

@@ -29,6 +29,7 @@ int cli_config(const char *path, struct config **out, struct error *err);
 /* Each takes its own name as argv[0], and returns the exit status. */
 int cmd_serve(int argc, char **argv);
 int cmd_review(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
 int cmd_webhook_config(int argc, char **argv);
@@ -39,9 +40,9 @@ int cmd_version(int argc, char **argv);
 int cmd_complete(int argc, char **argv);
 
 /* Their tables. */
-extern const struct command serve_command, review_command, config_command, config_check_command, config_show_command,
-	config_test_command, certs_command, certs_init_command, certs_show_command, certs_renew_command,
-	webhook_config_command, completion_command, man_command;
+extern const struct command serve_command, review_command, explain_command, config_command, config_check_command,
+	config_show_command, config_test_command, certs_command, certs_init_command, certs_show_command,
+	certs_renew_command, webhook_config_command, completion_command, man_command;
 
 /* The help of connhook itself: appends it; prints it, and returns the exit status. */
 void cli_add_first_help(struct buf *out);

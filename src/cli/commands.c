@@ -34,7 +34,8 @@ static const struct command help_command = {
 };
 
 const struct command *const commands[] = {
-	&serve_command, &review_command, &config_command, &config_check_command, &config_show_command,
+	&serve_command, &review_command, &explain_command, &config_command, &config_check_command,
+	&config_show_command,
 	&config_test_command, &certs_command, &certs_init_command, &certs_show_command, &certs_renew_command,
 	&webhook_config_command, &completion_command, &man_command, &help_command, &version_command, NULL,
 };

@@ -97,6 +97,9 @@ class MemoryTest(command.CommandTest):
             with self.subTest(form):
                 self.torture('review', '-o', form, 'dir/**/*.yaml', code=1)
 
+    def test_explain(self):
+        self.torture('explain', 'dir/all.yaml')
+
     def test_config(self):
         self.write('c.yaml', self.says('config', 'show', '--profile', 'in-cluster'))
         self.torture('config', 'check', 'c.yaml')

@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import command  # noqa: E402
 
-COMMANDS = ['serve', 'review', 'config', 'certs', 'webhook-config', 'completion', 'man', 'help', 'version']
+COMMANDS = ['serve', 'review', 'explain', 'config', 'certs', 'webhook-config', 'completion', 'man', 'help', 'version']
 WITH_HELP = [[c] for c in COMMANDS if c != 'help'] + [['config', 'check'], ['config', 'show'], ['config', 'test'],
                                                            ['certs', 'init'], ['certs', 'show'], ['certs', 'renew']]
 
