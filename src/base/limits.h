@@ -38,6 +38,7 @@
 #define LIMIT_RESPONSE (32 * MIB)     /* an answer of the server */
 #define LIMIT_WARNING 256             /* one warning */
 #define LIMIT_WARNINGS_TAIL 48        /* of these, for saying how many more there are */
+#define LIMIT_HELP 160                /* what a platform says behind a rule's sentences: it fits into a warning */
 #define LIMIT_VIOLATIONS 256          /* violations of one rule that are told; the others are counted */
 #define LIMIT_WARNINGS 4096           /* all warnings of one response */
 #define LIMIT_MESSAGE (8 * KIB)       /* the message of a denial */

@@ -55,6 +55,16 @@ void native_member(const struct native *n, const char *name, const char *from, c
 
 void native_validation(const struct native *n, struct str expression, struct str message, struct str detail)
 {
+	struct str help = n->rule->help;
+	if (help.n > 0) {
+		struct buf literal;
+		buf_init(&literal, LIMIT_RESPONSE);
+		cel_string(&literal, arena_fmt(n->arena, "; %.*s", STR_ARG(help)));
+		struct str text = native_take(n, &literal);
+		message = arena_fmt(n->arena, "%.*s; %.*s", STR_ARG(message), STR_ARG(help));
+		if (detail.n > 0)
+			detail = arena_fmt(n->arena, "(%.*s) + %.*s", STR_ARG(detail), STR_ARG(text));
+	}
 	jw_object(n->w);
 	jw_member(n->w, "expression", expression);
 	jw_member(n->w, "message", message);

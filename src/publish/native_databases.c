@@ -26,9 +26,8 @@ enum { PRODUCTS, IMAGES, ALLOWED_IMAGES };
 /* What starts a server whatever stands behind it, but for the question after its version. */
 #define SERVERS "[\"postgres\", \"mysqld\", \"mariadbd\", \"mongod\", \"mongos\", \"sqlservr\"]"
 
-#define INSTEAD                                                                                                     \
-	"databases are managed outside the cluster; take the URL from an ExternalSecret \\\"<service>-db\\\" and bind it " \
-	"with the annotation "
+#define INSTEAD \
+	"databases are managed outside the cluster; take the URL from an ExternalSecret \\\"<service>-db\\\" and %.*s\""
 
 /* ---- images ---- */
 
@@ -191,39 +190,37 @@ static void write_database_variables(const struct native *n)
 static void write_database_validations(const struct native *n)
 {
 	struct arena *a = n->arena;
-	struct str prefix = n->config->annotation_prefix;
+	struct str advice = rule_database_advice(a, n->config);
 	/* A kind never changes. */
 	native_validation(n, STR("request.operation == \"UPDATE\" || !variables.database"),
 			  arena_fmt(a, "kind: found an in-cluster database; expected none: databases are managed outside the "
 				       "cluster; "
-				       "take the URL from an ExternalSecret \"<service>-db\" and bind it with the annotation "
-				       "%.*s/bindings: db",
-				    STR_ARG(prefix)),
+				       "take the URL from an ExternalSecret \"<service>-db\" and %.*s",
+				    STR_ARG(advice)),
 			  arena_fmt(a,
 				    "\"kind: found kind \" + request.kind.kind + \" of \" + request.kind.group + \", an in-cluster "
-				    "database; expected none: " INSTEAD "%.*s/bindings: db\"",
-				    STR_ARG(prefix)));
+				    "database; expected none: " INSTEAD,
+				    STR_ARG(advice)));
 	native_validation(n, STR("!variables.names[0] || (size(variables.names) == 2 && variables.names[1])"),
 			  arena_fmt(a, "spec.databaseName: found a name, which asks for an in-cluster database; expected the "
 				       "field to "
 				       "be left out: databases are managed outside the cluster; take the URL from an ExternalSecret "
-				       "\"<service>-db\" and bind it with the annotation %.*s/bindings: db",
-				    STR_ARG(prefix)),
+				       "\"<service>-db\" and %.*s",
+				    STR_ARG(advice)),
 			  arena_fmt(a,
 				    "\"spec.databaseName: found \\\"\" + string(variables.specs[0].databaseName) + \"\\\", which asks "
-				    "for an in-cluster database; expected the field to be left out: " INSTEAD "%.*s/bindings: db\"",
-				    STR_ARG(prefix)));
+				    "for an in-cluster database; expected the field to be left out: " INSTEAD,
+				    STR_ARG(advice)));
 	native_validation(n, STR("size(variables.fresh) == 0"),
 			  arena_fmt(a, "image: found the image of a database server; expected none: databases are managed outside "
 				       "the "
-				       "cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it with the annotation "
-				       "%.*s/bindings: db",
-				    STR_ARG(prefix)),
+				       "cluster; take the URL from an ExternalSecret \"<service>-db\" and %.*s",
+				    STR_ARG(advice)),
 			  arena_fmt(a,
 				    "\"container \" + variables.fresh[0].container + \": found image \\\"\" + "
 				    "variables.fresh[0].image + "
-				    "\"\\\", a database server; expected none: " INSTEAD "%.*s/bindings: db\"",
-				    STR_ARG(prefix)));
+				    "\"\\\", a database server; expected none: " INSTEAD,
+				    STR_ARG(advice)));
 }
 
 const struct native_rule native_no_in_cluster_database = {

@@ -32,7 +32,8 @@ def allowed_keys(connhook, config, key):
 
 def rules_schema(connhook):
     """The JSON schema of `rules`. What is in a rule's own parameters, connhook checks."""
-    known = {"mode": {"enum": ["enforce", "warn", "off", False]}, "exempt": {"$ref": "#/definitions/ruleExempt"}}
+    known = {"mode": {"enum": ["enforce", "warn", "off", False]}, "exempt": {"$ref": "#/definitions/ruleExempt"},
+             "help": {"type": "string"}}
     properties = {}
     for rule in allowed_keys(connhook, "rules: {zzz: {}}", "zzz"):
         keys = allowed_keys(connhook, "rules: {%s: {zzz: 1}}" % rule, "zzz")

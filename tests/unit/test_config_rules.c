@@ -93,7 +93,7 @@ static const struct {
 	 "external-secret-path, literal-credentials, reserved-secret, conn-collision, env-collision, sync-wave, "
 	 "injection-complete; did you mean \"sync-wave\"?"},
 	{"rules: {reserved-secret: {wave: 1}}",
-	 "c.yaml:3:27: unknown key \"wave\" in reserved-secret; allowed: mode, exempt, names"},
+	 "c.yaml:3:27: unknown key \"wave\" in reserved-secret; allowed: mode, exempt, help, names"},
 	{"rules: {sync-wave: {wave: 1.5}}", "c.yaml:3:27: wave is a number; expected a whole number"},
 	{"rules: {sync-wave: {wave: '1'}}", "c.yaml:3:27: wave is a string; expected a whole number"},
 	{"rules: {sync-wave: {wave: 1000000000}}",
@@ -140,7 +140,7 @@ static const struct {
 	 "c.yaml:3:57: \"/a/{service}\" cannot stand in platformPaths; expected a path such as /zerotouch/*/shared/**, "
 	 "with ** only at its end"},
 	{"rules: {env-collision: {kinds: {extend: []}}}",
-	 "c.yaml:3:25: unknown key \"kinds\" in env-collision; allowed: mode, exempt"},
+	 "c.yaml:3:25: unknown key \"kinds\" in env-collision; allowed: mode, exempt, help"},
 	{"rules: {sync-wave: {kinds: {extend: [{group: g}]}}}", "c.yaml:3:38: an entry of kinds has no kind; add it"},
 };
 

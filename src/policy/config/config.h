@@ -66,6 +66,7 @@ struct group_kind {
 /* What every rule has, and its parameters, which struct rule describes. */
 struct rule_config {
 	enum rule_mode mode;
+	struct str help; /* the platform's own sentence, behind those of the rule; absent for none */
 	struct names exempt_namespaces, exempt_users, exempt_groups; /* globs */
 	const struct json *exempt_labels;             /* object of globs, all of which an object must match; or NULL */
 	const struct group_kind *kinds;

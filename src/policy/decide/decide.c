@@ -66,23 +66,39 @@ static void warn(struct call *c, struct str text)
 	c->warnings[c->warning_count++] = text;
 }
 
-static void add_finding(struct call *c, const char *rule, enum rule_mode mode, bool audited, const struct violation *v)
+/* "[rule] FIELD: MESSAGE; HELP", where the help stays when there is no room for all of it. */
+static struct str warning_text(struct call *c, const char *rule, bool audited, const struct violation *v,
+			       struct str help)
+{
+	struct str text = arena_fmt(c->arena, "[%s] %s%.*s%s%.*s", rule, audited ? "would be denied: " : "",
+				    STR_ARG(v->field), v->field.n > 0 ? ": " : "", STR_ARG(v->message));
+	if (help.n == 0)
+		return text;
+	bool cut = text.n + 2 + help.n > LIMIT_WARNING;
+	if (cut)
+		text = str_utf8_cut(text, LIMIT_WARNING - 5 - help.n);
+	return arena_fmt(c->arena, "%.*s%s; %.*s", STR_ARG(text), cut ? "..." : "", STR_ARG(help));
+}
+
+static void add_finding(struct call *c, const char *rule, enum rule_mode mode, bool audited, const struct violation *v,
+			struct str help)
 {
 	struct finding *findings =
 		arena_grow(c->arena, c->findings, c->finding_count, &c->finding_capacity, sizeof *findings);
 	if (findings == NULL)
 		return;
 	c->findings = findings;
-	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, v->message};
+	struct str message = v->message;
+	if (help.n > 0)
+		message = arena_fmt(c->arena, "%.*s; %.*s", STR_ARG(message), STR_ARG(help));
+	c->findings[c->finding_count++] = (struct finding){rule, mode, audited, v->field, message};
 	if (mode == MODE_WARN)
-		warn(c,
-		     arena_fmt(c->arena, "[%s] %s%.*s%s%.*s", rule, audited ? "would be denied: " : "", STR_ARG(v->field),
-			       v->field.n > 0 ? ": " : "", STR_ARG(v->message)));
+		warn(c, warning_text(c, rule, audited, v, help));
 }
 
-/* Takes over what was found; what the old object had already only warns. */
+/* Takes over what was found, each with `help` behind it; what the old object had already only warns. */
 static void report(struct call *c, const char *rule, enum rule_mode mode, bool forbidden,
-		   const struct violations *found)
+		   const struct violations *found, struct str help)
 {
 	for (size_t i = 0; i < found->count; i++) {
 		const struct violation *v = &found->items[i];
@@ -91,7 +107,7 @@ static void report(struct call *c, const char *rule, enum rule_mode mode, bool f
 		c->denied = c->denied || as == MODE_ENFORCE;
 		c->forbidden = c->forbidden || (as == MODE_ENFORCE && forbidden);
 		if (v->message.p != NULL)
-			add_finding(c, rule, as, audited, v);
+			add_finding(c, rule, as, audited, v, help);
 		else if (as == MODE_ENFORCE)
 			c->untold++;
 		else
@@ -172,7 +188,7 @@ static void run_rule(struct call *c, enum rule_id id)
 		violations_before(&old, &before);
 		found = check_new(c, id, &before);
 	}
-	report(c, rules[id]->id, mode, rules[id]->forbidden, &found);
+	report(c, rules[id]->id, mode, rules[id]->forbidden, &found, config->help);
 }
 
 /* ---- workloads ---- */
@@ -201,7 +217,7 @@ static void open_workload(struct call *c, const struct workload_kind *kind)
 	if (update && !c->has_old_workload)
 		add_fault(&old, &old_fault);
 	found = compared(c, &found, &old);
-	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found);
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &found, STR(""));
 }
 
 /*
@@ -296,7 +312,7 @@ static const char *plan_workload(struct call *c, const struct workload_kind *kin
 	c->has_plan = true;
 	const struct plan *old = c->plan.problems.count > 0 ? old_plan(c) : NULL;
 	struct violations problems = compared(c, &c->plan.problems, old ? &old->problems : NULL);
-	report(c, ANNOTATIONS, MODE_ENFORCE, false, &problems);
+	report(c, ANNOTATIONS, MODE_ENFORCE, false, &problems, STR(""));
 	if (c->plan.problems.count > 0)
 		return NULL;
 	if (is_unchanged(c)) {
@@ -573,7 +589,7 @@ static void answer_over(struct call *c)
 	d->body.budget = NULL;
 	struct violations found = {.arena = c->arena};
 	violation_add(&found, STR(""), STR(LIMITS), "%.*s", STR_ARG(limit_message(c)));
-	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found);
+	report(c, LIMITS, c->phase == PHASE_VALIDATE ? MODE_ENFORCE : MODE_WARN, false, &found, STR(""));
 	write_answer(c);
 }
 

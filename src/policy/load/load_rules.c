@@ -1,6 +1,7 @@
 /* The section `rules` of the configuration. */
 #include "policy/load/reader.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "policy/rules/rule.h"
 
@@ -169,12 +170,34 @@ static int read_exempt(struct loader *l, const struct yaml_node *mapping, enum r
 	return rc;
 }
 
+/* One line of text that can be seen, and that a warning has room for. */
+static int read_help(struct loader *l, const struct yaml_node *mapping, struct str *out)
+{
+	int rc = reader_string(l, mapping, "help", out);
+	const struct yaml_node *node = yaml_get(mapping, STR("help"));
+	if (rc != 0 || node == NULL)
+		return rc;
+	struct str shown = text_shown(l->arena, *out);
+	if (shown.p == NULL)
+		return error_nomem(l->err);
+	if (!str_eq(shown, *out))
+		return reader_fail(l, node, "help is %s; expected one line, without characters that cannot be seen",
+				   text_quote(*out).text);
+	if (out->n > LIMIT_HELP)
+		return reader_fail(l, node,
+				   "help has %zu bytes; expected at most %d, so that it fits into a warning; put the rest behind "
+				   "a link",
+				   out->n, LIMIT_HELP);
+	return 0;
+}
+
 /* The keys that a rule may have, ending in NULL. */
-static void list_keys(const struct rule *rule, const char *keys[5 + RULE_LISTS])
+static void list_keys(const struct rule *rule, const char *keys[6 + RULE_LISTS])
 {
 	size_t count = 0;
 	keys[count++] = "mode";
 	keys[count++] = "exempt";
+	keys[count++] = "help";
 	if (rule->kind_count > 0)
 		keys[count++] = "kinds";
 	for (size_t i = 0; i < RULE_LISTS && rule->lists[i].key != NULL; i++)
@@ -188,13 +211,15 @@ static int read_rule(struct loader *l, const struct yaml_node *node, enum rule_i
 {
 	const struct rule *rule = rules[id];
 	struct rule_config *config = &l->config->rules[id];
-	const char *keys[5 + RULE_LISTS];
+	const char *keys[6 + RULE_LISTS];
 	list_keys(rule, keys);
 	int rc = reader_check_keys(l, node, rule->id, keys);
 	if (rc == 0)
 		rc = read_mode(l, node, &config->mode);
 	if (rc == 0)
 		rc = read_exempt(l, node, id);
+	if (rc == 0)
+		rc = read_help(l, node, &config->help);
 	if (rc == 0 && rule->kind_count > 0)
 		rc = read_kinds_parameter(l, node, config);
 	for (size_t i = 0; i < RULE_LISTS && rule->lists[i].key != NULL && rc == 0; i++)

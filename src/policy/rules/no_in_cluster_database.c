@@ -20,8 +20,15 @@ enum { PRODUCTS, IMAGES, ALLOWED_IMAGES, CLIENTS };
 #define WEB_SERVICE "WebService"
 
 #define INSTEAD \
-	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and bind it " \
-	"with the annotation "
+	"databases are managed outside the cluster; take the URL from an ExternalSecret \"<service>-db\" and %.*s"
+
+struct str rule_database_advice(struct arena *arena, const struct config *config)
+{
+	const struct binding *binding = config_binding(config, STR("db"));
+	if (binding == NULL || binding->secret_name.p == NULL)
+		return STR("read the Secret that it writes in envFrom");
+	return arena_fmt(arena, "bind it with the annotation %.*s/bindings: db", STR_ARG(config->annotation_prefix));
+}
 
 static bool is_server(const struct rule_context *context, const struct image *image)
 {
@@ -45,8 +52,8 @@ static void check_container(const struct rule_context *context, const struct jso
 	struct str identity = arena_fmt(context->arena, "%.*s:image:%.*s", STR_ARG(place), STR_ARG(reference));
 	if (good)
 		violation_add(found, field, identity,
-			      "found image %s, a database server; expected none: " INSTEAD "%.*s/bindings: db",
-			      text_quote_name(reference).text, STR_ARG(context->config->annotation_prefix));
+			      "found image %s, a database server; expected none: " INSTEAD, text_quote_name(reference).text,
+			      STR_ARG(rule_database_advice(context->arena, context->config)));
 	else
 		violation_add(found, field, identity,
 			      "found image %s, which no container runtime can read; expected "
@@ -76,21 +83,21 @@ static void check_platform_claim(const struct rule_context *context, struct viol
 	if (str_eqz(context->request->kind, WEB_SERVICE) && !json_is_empty(database))
 		violation_add(found, STR("spec.databaseName"),
 			      rule_identity(context, STR("spec.databaseName"), database),
-			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD
-			      "%.*s/bindings: db",
-			      json_quote(database).text, STR_ARG(context->config->annotation_prefix));
+			      "found %s, which asks for an in-cluster database; expected the field to be left out: " INSTEAD,
+			      json_quote(database).text,
+			      STR_ARG(rule_database_advice(context->arena, context->config)));
 	check_container(context, spec, STR("spec.image"), STR("spec"), found);
 }
 
 static void check(const struct rule_context *context, struct violations *found)
 {
 	const struct review_request *request = context->request;
-	struct str prefix = context->config->annotation_prefix;
 	if (rule_kind_matches(context->rule, request))
 		violation_add(found, STR("kind"), STR("kind"),
-			      "found kind %.*s of %.*s, an in-cluster database; expected none: " INSTEAD "%.*s/bindings: db",
+			      "found kind %.*s of %.*s, an in-cluster database; expected none: " INSTEAD,
 			      STR_ARG(str_utf8_cut(request->kind, LIMIT_QUOTE)),
-			      STR_ARG(str_utf8_cut(request->group, LIMIT_QUOTE)), STR_ARG(prefix));
+			      STR_ARG(str_utf8_cut(request->group, LIMIT_QUOTE)),
+			      STR_ARG(rule_database_advice(context->arena, context->config)));
 	if (str_eqz(request->group, PLATFORM_GROUP))
 		check_platform_claim(context, found);
 	if (context->workload == NULL)

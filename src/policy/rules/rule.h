@@ -81,6 +81,9 @@ struct str rule_place(const struct rule_context *context, struct str field);
 /* Reads a decimal integer of at most 9 digits, with or without a sign. False for anything else. */
 bool rule_integer(struct str text, int *out);
 
+/* What to do with the Secret of a database outside: "bind it ...", by a binding that the configuration has. */
+struct str rule_database_advice(struct arena *arena, const struct config *config);
+
 /* Claims that Crossplane answers with a connection Secret. */
 #define RULE_CLAIMS 3
 extern const struct group_kind rule_claims[RULE_CLAIMS];
