@@ -557,8 +557,8 @@ def number_for(way, make, size):
     return max(400, int((size - few) * 2000 / max(1, many - few)) + 400)
 
 
-def measure(counter, name, way, sizes, lines):
-    """What is wrong with one dimension, asked for in one way: a list of sentences."""
+def measure(counter, name, way, sizes, table):
+    """What is wrong with one dimension, asked for in one way: a list of sentences. `table`: each figure is printed."""
     wrong = []
     make = DIMENSIONS[name]
     n = number_for(way, make, sizes[0])
@@ -572,7 +572,8 @@ def measure(counter, name, way, sizes, lines):
             factor = steps * before[phase][1] / (before[phase][0] * len(body)) * 2 if phase in before else 0
             line = '%-40s %-8s %-8s %8d bytes %12d steps %5.2f times %6.1f a byte %9d units %9d KiB %s' % (
                 name, way.__name__, phase, len(body), steps, factor, steps / len(body), work, memory >> 10, over)
-            lines.append(line)
+            if table:
+                print(line, flush=True)
             if factor > FACTOR or steps > STEPS_A_BYTE * len(body) or status != 200:
                 wrong.append(line)
             before[phase] = steps, len(body)
@@ -587,16 +588,14 @@ def main():
     options.add_argument('-k', default='', metavar='WORD', help='only dimensions whose name holds this')
     options = options.parse_args()
     sizes = [LARGEST >> i for i in range(5, -1, -1)] if options.full else [100 << 10, 200 << 10]
-    passed, wrong, lines = 0, [], []
+    passed, wrong = 0, []
     with Counter() as counter:
         for name in DIMENSIONS:
             for way in WAYS:
                 if options.k in name:
-                    found = measure(counter, name, way, sizes, lines)
+                    found = measure(counter, name, way, sizes, options.table)
                     passed += not found
                     wrong += [found] if found else []
-    if options.table:
-        print('\n'.join(lines))
     for found in wrong:
         print('costs more than its size:\n  ' + '\n  '.join(found))
     print('%d passed, %d failed' % (passed, len(wrong)))
