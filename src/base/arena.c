@@ -112,6 +112,22 @@ bool arena_adopt(struct arena *a, void (*release)(void *), void *object)
 	return true;
 }
 
+void arena_join(struct arena *a, struct arena *from)
+{
+	struct arena_block **blocks = &from->blocks;
+	while (*blocks != NULL)
+		blocks = &(*blocks)->next;
+	*blocks = a->blocks;
+	struct arena_cleanup **cleanups = &from->cleanups;
+	while (*cleanups != NULL)
+		cleanups = &(*cleanups)->next;
+	*cleanups = a->cleanups;
+	a->blocks = from->blocks;
+	a->cleanups = from->cleanups;
+	a->failed = a->failed || from->failed;
+	*from = (struct arena){0};
+}
+
 void arena_free(struct arena *a)
 {
 	for (struct arena_cleanup *c = a->cleanups; c != NULL; c = c->next)

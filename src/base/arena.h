@@ -38,6 +38,9 @@ struct str arena_fmtv(struct arena *a, const char *format, va_list args) __attri
  */
 bool arena_adopt(struct arena *a, void (*release)(void *), void *object);
 
+/* What `from` holds belongs to `a` from now on; both are paid for by the same budget. `from` is empty, without one. */
+void arena_join(struct arena *a, struct arena *from);
+
 /* Gives everything back; the arena is empty, without a budget, and may be used again. */
 void arena_free(struct arena *a);
 

@@ -1,16 +1,11 @@
 #include "codec/json.h"
 
 #include "base/limits.h"
-#include "codec/json_scan.h"
 
 #include <cjson/cJSON.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Up to this many members, comparing every pair of keys is cheaper than a table. */
-#define PAIRWISE_MEMBERS 8
 
 static const cJSON *in(const struct json *v)
 {
@@ -29,158 +24,18 @@ static cJSON *in_mutable(struct json *v)
 
 /* ---- reading ---- */
 
-/* Where the walk is, from the innermost value outwards: for the path in an error. */
-struct place {
-	const struct place *outer;
-	const cJSON *value;
-	size_t index;
-};
-
-/* "request.object.spec.containers[0]" for a place; the outermost value has no name. */
-static void place_write(const struct place *p, struct buf *text)
-{
-	if (p == NULL || p->outer == NULL)
-		return;
-	place_write(p->outer, text);
-	if (p->value->string != NULL)
-		buf_fmt(text, "%s%s", text->n > 0 ? "." : "", p->value->string);
-	else
-		buf_fmt(text, "[%zu]", p->index);
-}
-
-static int duplicate_key(const struct place *p, const char *key, struct error *err)
-{
-	struct buf path;
-	buf_init(&path, ERROR_TEXT_MAX);
-	place_write(p, &path);
-	const char *place = path.error != 0 ? "an inner object" : path.n == 0 ? "the outermost object" : path.p;
-	int rc = path.error == ERR_NOMEM ? error_nomem(err)
-					 : error_set(err, ERR_INVALID, "malformed JSON: key %s stands twice in %s",
-						     text_quote(str_of(key)).text, place);
-	buf_free(&path);
-	return rc;
-}
-
-/* Looks for a second key of the same name in `p->value`, in time linear in its members. */
-static int check_keys(const struct place *p, struct error *err)
-{
-	size_t count = 0;
-	for (const cJSON *m = p->value->child; m != NULL; m = m->next) {
-		const cJSON *other = count < PAIRWISE_MEMBERS ? p->value->child : m;
-		for (; other != m; other = other->next)
-			if (strcmp(other->string, m->string) == 0)
-				return duplicate_key(p, m->string, err);
-		count++;
-	}
-	if (count <= PAIRWISE_MEMBERS)
-		return 0;
-	size_t size = 16;
-	while (size < count * 2)
-		size *= 2;
-	const cJSON **table = calloc(size, sizeof *table);
-	if (table == NULL)
-		return error_nomem(err);
-	int rc = 0;
-	/* Seeded by an address, so that a sender cannot prepare keys that all meet in one slot. */
-	unsigned long long seed = STR_HASH_SEED ^ (uintptr_t)table;
-	for (const cJSON *m = p->value->child; m != NULL && rc == 0; m = m->next) {
-		unsigned long long hash = str_hash(seed, str_of(m->string));
-		size_t slot = (size_t)(hash ^ (hash >> 32)) & (size - 1);
-		while (table[slot] != NULL && strcmp(table[slot]->string, m->string) != 0)
-			slot = (slot + 1) & (size - 1);
-		if (table[slot] != NULL)
-			rc = duplicate_key(p, m->string, err);
-		table[slot] = m;
-	}
-	free(table);
-	return rc;
-}
-
-/* The walk over a new tree, beside the list of exact texts; both are in document order. */
-struct walk {
-	const struct json_exact *exact;
-	size_t values, used;
-	struct error *err;
-};
-
-/* Gives the value its exact source text, if it has one: a raw value, which cJSON prints as it is. */
-static int keep_exact(struct walk *w, cJSON *v)
-{
-	size_t ordinal = w->values++;
-	if (w->used == w->exact->count || w->exact->items[w->used].ordinal != ordinal)
-		return 0;
-	struct str text = w->exact->items[w->used++].text;
-	char *copy = strndup(text.p, text.n);
-	if (copy == NULL)
-		return error_nomem(w->err);
-	free(v->valuestring);
-	v->valuestring = copy;
-	v->type = (v->type & ~0xFF) | cJSON_Raw;
-	return 0;
-}
-
-/* Recursive; the scan has bounded the depth. */
-static int walk_value(struct walk *w, const struct place *p, cJSON *v)
-{
-	int rc = keep_exact(w, v);
-	struct place inner = {p, NULL, 0};
-	for (cJSON *child = v->child; child != NULL && rc == 0; child = child->next, inner.index++) {
-		inner.value = child;
-		rc = walk_value(w, &inner, child);
-	}
-	return rc == 0 && cJSON_IsObject(v) ? check_keys(p, w->err) : rc;
-}
-
-/* json_parse, for which the budget pays. */
-static int parse(struct budget *budget, struct str text, struct json **out, struct error *err)
-{
-	struct arena arena = {.budget = budget};
-	struct json_exact exact = {0};
-	int rc = json_scan(&arena, text, &exact, err);
-	if (rc == 0 && !budget_work(budget, text.n / BUDGET_BYTES))
-		rc = error_nomem(err);
-	if (rc != 0) {
-		arena_free(&arena);
-		return rc;
-	}
-	/* What the scan let pass, cJSON reads: it can only run out of memory. */
-	cJSON *tree = cJSON_ParseWithLengthOpts(text.p, text.n, NULL, 0);
-	if (tree == NULL) {
-		rc = error_nomem(err);
-	} else {
-		struct walk w = {&exact, 0, 0, err};
-		struct place outermost = {NULL, tree, 0};
-		rc = walk_value(&w, &outermost, tree);
-	}
-	arena_free(&arena);
-	if (rc != 0) {
-		cJSON_Delete(tree);
-		return rc;
-	}
-	*out = (struct json *)tree;
-	return 0;
-}
-
 int json_parse(struct str text, struct json **out, struct error *err)
 {
-	return parse(NULL, text, out, err);
-}
-
-static void release(void *tree)
-{
-	json_free(tree);
-}
-
-int json_parse_in(struct arena *arena, struct str text, const struct json **out, struct error *err)
-{
-	struct json *tree;
-	int rc = parse(arena->budget, text, &tree, err);
-	if (rc != 0)
-		return rc;
-	if (!arena_adopt(arena, release, tree))
+	struct arena arena = {0};
+	const struct json *tree;
+	int rc = json_parse_in(&arena, text, &tree, err);
+	struct json *copy = rc == 0 ? json_copy(tree) : NULL;
+	arena_free(&arena);
+	if (rc == 0 && copy == NULL)
 		return error_nomem(err);
-	*out = tree;
-	return 0;
+	if (rc == 0)
+		*out = copy;
+	return rc;
 }
 
 void json_free(struct json *tree)

@@ -146,6 +146,18 @@ static void teardown(void)
 	"{\"metadata\":{\"name\":\"web\",\"annotations\":{\"inject.zerotouch.io/bindings\":\"db,jwt\"}},\"spec\":{"  \
 	"\"template\":{\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"a/b:1\"}]}}}}"
 
+/* The same for printf, which is given the length of an annotation's value and 0 for each object. */
+#define NOTED_OBJECT                                                                                                   \
+	"{\"metadata\":{\"name\":\"web\",\"annotations\":{\"note\":\"%0*d\"}},\"spec\":{"                               \
+	"\"template\":{\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"a/b:1\"}]}}}}"
+
+static void write_noted(struct buf *text, const char *user, int length)
+{
+	buf_init(text, LIMIT_RESPONSE);
+	buf_fmt(text, REVIEW("%s", NOTED_OBJECT), length, 0, user, length, 0);
+	ck_assert_int_eq(text->error, 0);
+}
+
 static void expect(struct decision *d, enum phase phase, struct str body, enum budget_limit over, const char *word)
 {
 	decide(config, phase, body, d);
@@ -206,23 +218,27 @@ END_TEST
 
 START_TEST(decision_memory)
 {
-	struct str body = STR(REVIEW("jane", OBJECT));
+	struct buf jane, exempt;
+	write_noted(&jane, "jane", 16 * KIB);
+	write_noted(&exempt, "system:serviceaccount:kube-system:x", 16 * KIB);
+	struct str body = buf_str(&jane);
 	/* The tree of the objects, and less than that of the rest. */
-	expect_both((struct decision){.budget.memory_limit = 8 * KIB}, body, BUDGET_MEMORY, "memory");
+	expect_both((struct decision){.budget.memory_limit = 16 * KIB}, body, BUDGET_MEMORY, "memory");
 	struct decision d = {.budget.memory_limit = 100};
 	decide(config, PHASE_VALIDATE, body, &d);
 	ck_assert_int_ge(d.http_status, 400);
 	ck_assert(!d.allowed);
 	decision_free(&d);
 	/* Somebody who is exempt is not asked what the object holds. */
-	expect_both((struct decision){.budget.memory_limit = 8 * KIB},
-		    STR(REVIEW("system:serviceaccount:kube-system:x", OBJECT)), BUDGET_KEPT, "exempt-user");
+	expect_both((struct decision){.budget.memory_limit = 16 * KIB}, buf_str(&exempt), BUDGET_KEPT, "exempt-user");
 	/* A text that is no JSON stays one, however large. */
-	d = (struct decision){.budget.memory_limit = 8 * KIB};
+	d = (struct decision){.budget.memory_limit = 16 * KIB};
 	body.n -= 2;
 	decide(config, PHASE_VALIDATE, body, &d);
 	ck_assert_int_eq(d.http_status, 400);
 	decision_free(&d);
+	buf_free(&jane);
+	buf_free(&exempt);
 }
 END_TEST
 
