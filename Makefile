@@ -231,6 +231,7 @@ e2e:
 	@$(PYTHON) tests/e2e/policies.py --build $(B)
 	@$(PYTHON) tests/e2e/ownership.py
 	@$(PYTHON) tests/e2e/controllers.py --program $(B)/connhook
+	@$(PYTHON) tests/e2e/neighbours.py --program $(B)/connhook
 	@$(PYTHON) tests/e2e/chart.py --program $(B)/connhook
 	@$(MAKE) --no-print-directory chart
 

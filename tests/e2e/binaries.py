@@ -151,8 +151,8 @@ def find(names):
 
 # What the scenarios run. There is no kube-controller-manager beside the programs of KUBEBUILDER_ASSETS, as a rule.
 CLUSTER = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
-# What the controllers' scenarios run as well.
-CONTROLLERS = ("kube-scheduler", "kwok")
+# What the controllers' and the neighbours' scenarios run as well.
+CONTROLLERS = ("kube-scheduler", "kwok", "rollouts-controller", "cert-manager")
 
 # What a node runs beside them: tests/node.
 NODE = ("kubelet", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "bridge", "loopback", "host-local")

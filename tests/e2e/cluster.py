@@ -46,6 +46,8 @@ USERS = {
                               ["system:serviceaccounts", "system:serviceaccounts:kube-system"]),
     "controller-manager": ("system:kube-controller-manager", []),
     "scheduler": ("system:kube-scheduler", []),
+    "rollouts": ("system:serviceaccount:argo-rollouts:argo-rollouts",
+                 ["system:serviceaccounts", "system:serviceaccounts:argo-rollouts"]),
 }
 
 # A tenant may do anything in namespaces but nothing with the cluster.

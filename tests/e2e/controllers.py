@@ -11,13 +11,14 @@ of each that it runs: nothing is executed. Prints `N passed, N failed`.
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import unittest
 
 import binaries
 import scenarios
-from cluster import Cluster, ClusterError, to_yaml, wait_for
+from cluster import Cluster, ClusterError, free_ports, read_tail, to_yaml, wait_for
 from scenarios import (FIXTURES, IMAGE, NEW_IMAGE, PREFIX, ROOT, container_of, migration_of, pod_of, secrets_of,
                        template_of, with_image, workload)
 from webhook import Connhook
@@ -304,6 +305,93 @@ class Controllers(Base):
                 self.assertIn("database server", refused.err)
 
 
+class Rollouts(Base):
+    """Argo Rollouts' own controller, which makes ReplicaSets as the Deployment controller does."""
+
+    @classmethod
+    def setUpClass(cls):
+        found = binaries.find(("rollouts-controller",))
+        CLUSTER.programs.update(found)
+        CLUSTER.create_namespace("argo-rollouts")
+        CLUSTER.kubectl("create", "clusterrolebinding", "rollouts", "--clusterrole=cluster-admin",
+                        "--user=system:serviceaccount:argo-rollouts:argo-rollouts")
+        CLUSTER.kubectl("apply", "--server-side", "--force-conflicts", "-k",
+                        os.path.join(os.path.dirname(found["rollouts-controller"]), "crds"))
+        health, metrics = free_ports(2)
+        CLUSTER.start("rollouts-controller",
+                      ["--kubeconfig=" + CLUSTER.path("kubeconfig-rollouts"), "--leader-elect=false",
+                       "--namespace=", "--healthzPort=%d" % health, "--metricsport=%d" % metrics])
+
+    def rollout(self):
+        return self.get("rollout.argoproj.io")
+
+    def settled(self, image, revisions):
+        def check():
+            thing = self.rollout()
+            status = thing.get("status", {})
+            return thing if status.get("phase") == "Healthy" and len(self.list("replicasets")) == revisions and \
+                container_of(thing)["image"] == image and \
+                status.get("observedGeneration") == str(thing["metadata"]["generation"]) else None
+        return wait_for(check, ROLL_SECONDS, "the Rollout is healthy with %s and %d revisions" % (image, revisions),
+                        lambda: "\n%s\n%s" % (json.dumps(self.rollout().get("status")),
+                                              read_tail(CLUSTER.path("rollouts-controller.log"), 5)))
+
+    def template_of_revision(self, image):
+        """As its kubectl plugin goes back: the template of the old ReplicaSet, without the controller's label."""
+        template = next(each["spec"]["template"] for each in self.list("replicasets")
+                        if each["spec"]["template"]["spec"]["containers"][0]["image"] == image)
+        del template["metadata"]["labels"]["rollouts-pod-template-hash"]
+        return template
+
+    def test_07_restart_and_undo_of_a_rollout(self):
+        self.apply(workload("Rollout"))
+        first = self.settled(IMAGE, 1)
+        self.assert_injected(first)
+        self.wait_for_pods(lambda pods: True, "there are Pods")
+        self.assert_pods(["shop-db", "shop-jwt"])
+        before = {pod["metadata"]["uid"] for pod in self.pods()}
+        # As its kubectl plugin restarts: the template stays, the Pods are evicted.
+        self.patch(first, {"spec": {"restartAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}, expect=200)
+        self.wait_for_pods(lambda pods: not before & {pod["metadata"]["uid"] for pod in pods}, "the Pods are others")
+        self.assertEqual(template_of(self.settled(IMAGE, 1)), template_of(first))
+        self.apply(workload("Rollout", bindings="db", migrate=None, image=NEW_IMAGE))
+        self.settled(NEW_IMAGE, 2)
+        self.patch(first, [{"op": "replace", "path": "/spec/template", "value": self.template_of_revision(IMAGE)}],
+                   content_type="application/json-patch+json", expect=200)
+        # The annotations on the Rollout stay, db alone: what they no longer ask for leaves the old template.
+        back = wait_for(lambda: container_of(self.rollout())["image"] == IMAGE and self.rollout(), ROLL_SECONDS,
+                        "the old template is back")
+        self.assertEqual(secrets_of(container_of(back)), ["shop-db"])
+        self.assertIsNone(migration_of(back))
+        self.assert_record(back, ["shop-db"])
+
+    def test_07b_undo_where_the_template_asks(self):
+        """Annotations on the template go back with it: the old revision is whole, and nothing of the other left."""
+        def asks(bindings, image):
+            manifest = workload("Rollout", bindings=None, migrate=None, image=image)
+            template_of(manifest)["metadata"]["annotations"] = {PREFIX + "bindings": bindings}
+            return manifest
+        self.apply(asks("db,jwt", IMAGE))
+        first = self.settled(IMAGE, 1)
+        self.apply(asks("db,llm-keys", NEW_IMAGE))
+        self.settled(NEW_IMAGE, 2)
+        self.patch(first, [{"op": "replace", "path": "/spec/template", "value": self.template_of_revision(IMAGE)}],
+                   content_type="application/json-patch+json", expect=200)
+        back = self.settled(IMAGE, 2)
+        # The ReplicaSet's template has its defaults, which the API server does not give to a Rollout's.
+        self.assertEqual(template_of(back)["metadata"], template_of(first)["metadata"])
+        self.assertEqual(container_of(back)["envFrom"], container_of(first)["envFrom"])
+        self.assertEqual(pod_of(back)["imagePullSecrets"], pod_of(first)["imagePullSecrets"])
+        self.assertEqual(len(pod_of(back)["containers"]), 1)
+        self.assertNotIn("initContainers", pod_of(back))
+        self.assert_record(back, ["shop-db", "shop-jwt"])
+
+    def assert_record(self, thing, secrets):
+        """The record on the template names these Secrets and no other."""
+        record = template_of(thing)["metadata"]["annotations"][PREFIX + "injected"]
+        self.assertEqual(sorted(set(re.findall(r"shop-[a-z-]+", record))), sorted(secrets), record)
+
+
 def start_controllers(extra):
     """kube-scheduler, and kwok with one node."""
     CLUSTER.programs.update(extra)
@@ -327,7 +415,7 @@ def main():
         if not binaries.has_controllers():
             print("skipped: there is no kube-controller-manager of this version")
             return 0
-        extra = binaries.find(binaries.CONTROLLERS)
+        extra = binaries.find(("kube-scheduler", "kwok"))
         with Cluster(controllers=["*"]) as CLUSTER:
             scenarios.CLUSTER = CLUSTER
             CLUSTER.kubectl("apply", "-f", os.path.join(FIXTURES, "crds.yaml"))

@@ -78,20 +78,30 @@ def fetched(package, program):
     return Recipe(program, FETCH % (package, package, package, program, program), [program])
 
 
-def upstream(name, module, wanted, checksum, packages_of, keep=(), cgo=0, tags=""):
+def read_files(folder, *names):
+    files = {}
+    for name in names:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            files[name] = file.read()
+    return files
+
+
+def upstream(name, module, wanted, checksum, packages_of, keep=(), cgo=0, tags="", own=None):
     """Programs of another project, built in a copy of its Go module, as its own go.mod and go.sum say. `packages_of`:
-    the package of each program. `keep`: folders of the source, such as its CRDs, that are put beside the programs."""
+    the package of each program. `keep`: folders of the source, such as its CRDs, that are put beside the programs.
+    `own`: {name: text} of files that are put into the copy's folder connhook."""
+    files = {"connhook/" + file: text for file, text in (own or {}).items()}
     return Recipe("%s-%s" % (name, wanted), """
 go mod download -json '%s@%s' > module.json
 [ "$(jq -r .Sum module.json)" = '%s' ]
 cp -r "$(jq -r .Dir module.json)" source
 chmod -R u+w source
-cd source
+%scd source
 export CGO_ENABLED=%d GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
-""" % (module, wanted, checksum, cgo) + "".join(
+""" % (module, wanted, checksum, "cp -r connhook source/\n" if files else "", cgo) + "".join(
     "go build -p 2 -trimpath%s -ldflags '-s -w' -o \"$OUT/%s\" %s\n" %
     (" -tags '%s'" % tags if tags else "", program, package) for program, package in packages_of.items()) + "".join(
-        'cp -r %s "$OUT/"\n' % folder for folder in keep), list(packages_of), ("jq",))
+        'cp -r %s "$OUT/"\n' % folder for folder in keep), list(packages_of), ("jq",), files)
 
 
 RECIPES = [
@@ -101,8 +111,9 @@ RECIPES = [
     upstream("rollouts-controller", "github.com/argoproj/argo-rollouts", "v1.10.1",
              "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=",
              {"rollouts-controller": "./cmd/rollouts-controller"}, ["manifests/crds"]),
-    upstream("external-secrets", "github.com/external-secrets/external-secrets", "v0.16.2",
-             "h1:iNY+gIgSyL5higXTfnz+hdPCaiB/43UiHLqE7HBpj68=", {"external-secrets": "."}, ["config/crds/bases"]),
+    upstream("cert-manager", "github.com/cert-manager/cert-manager", "v1.21.2",
+             "h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=", {"cert-manager": "./connhook"}, ["deploy/crds"],
+             own=read_files(os.path.join(HERE, "certmanager"), "main.go")),
     # What a node runs: tests/node. runc is C in part, and needs libseccomp-dev, which `make node` installs.
     upstream("containerd", "github.com/containerd/containerd/v2", "v2.4.2",
              "h1:p6Qg+xbEz8lvwdhHDx0U469xENvp4LgGBx+E7djXkGw=",
@@ -147,14 +158,6 @@ def go_builds():
 def version():
     """The version of Kubernetes to test against."""
     return os.environ.get("KUBERNETES") or (pinned() if go_builds() else DEBIAN)
-
-
-def read_files(folder, *names):
-    files = {}
-    for name in names:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            files[name] = file.read()
-    return files
 
 
 def kubernetes(wanted):

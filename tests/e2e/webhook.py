@@ -112,13 +112,17 @@ class Connhook:
     def log_path(self, index):
         return self.cluster.path("%s-%d.log" % (self.name, index))
 
+    def identity(self):
+        """The options that give it its certificate."""
+        return ["--self-signed", self.certificates]
+
     def start(self):
         """Starts the instances that are not running, one after the other: the first one makes the certificates."""
         for index, (port, admin) in enumerate(self.ports):
             if self.processes[index] is None:
                 config = ["--config", self.config] if self.config else []
                 self.processes[index] = start_process(
-                    [self.program, "serve", *config, "--self-signed", self.certificates,
+                    [self.program, "serve", *config, *self.identity(),
                      "--listen", "127.0.0.1:%d" % port, "--admin-listen", "127.0.0.1:%d" % admin, *self.arguments],
                     self.log_path(index))
                 wait_for(lambda i=index: self.is_ready(i), READY_SECONDS, "connhook %d is ready" % index,
