@@ -350,7 +350,9 @@ class Rollouts(Base):
         self.wait_for_pods(lambda pods: True, "there are Pods")
         self.assert_pods(["shop-db", "shop-jwt"])
         before = {pod["metadata"]["uid"] for pod in self.pods()}
-        # As its kubectl plugin restarts: the template stays, the Pods are evicted.
+        # As its kubectl plugin restarts: the template stays, the Pods that are older than that second are evicted.
+        newest = max(pod["metadata"]["creationTimestamp"] for pod in self.pods())
+        wait_for(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > newest, ROLL_SECONDS, "a second is over")
         self.patch(first, {"spec": {"restartAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}, expect=200)
         self.wait_for_pods(lambda pods: not before & {pod["metadata"]["uid"] for pod in pods}, "the Pods are others")
         self.assertEqual(template_of(self.settled(IMAGE, 1)), template_of(first))
