@@ -65,14 +65,21 @@ static bool reserve(struct buf *b, size_t more)
 	return true;
 }
 
+char *buf_extend(struct buf *b, size_t n)
+{
+	if (!reserve(b, n))
+		return NULL;
+	char *at = b->p + b->n;
+	b->n += n;
+	b->p[b->n] = '\0';
+	return at;
+}
+
 void buf_add(struct buf *b, struct str s)
 {
-	if (!reserve(b, s.n))
-		return;
-	if (s.n > 0)
-		memcpy(b->p + b->n, s.p, s.n);
-	b->n += s.n;
-	b->p[b->n] = '\0';
+	char *at = buf_extend(b, s.n);
+	if (at != NULL && s.n > 0)
+		memcpy(at, s.p, s.n);
 }
 
 void buf_addz(struct buf *b, const char *z)
@@ -82,7 +89,9 @@ void buf_addz(struct buf *b, const char *z)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, (struct str){&c, 1});
+	char *at = buf_extend(b, 1);
+	if (at != NULL)
+		*at = c;
 }
 
 void buf_fmtv(struct buf *b, const char *format, va_list args)

@@ -23,6 +23,9 @@ void buf_init_in(struct buf *b, size_t limit, const struct arena *arena);
 /* Gives the memory back; safe on an initialised or a zeroed buffer. */
 void buf_free(struct buf *b);
 
+/* Appends `n` bytes, which the caller fills before anything else is appended; NULL after a failure. */
+char *buf_extend(struct buf *b, size_t n);
+
 void buf_add(struct buf *b, struct str s);
 void buf_addz(struct buf *b, const char *z);
 void buf_addc(struct buf *b, char c);

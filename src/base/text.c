@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,32 @@ size_t text_character(struct str s, unsigned long *point)
 	return n;
 }
 
+#define EACH_BYTE(b) (UINT64_MAX / 255 * (b))
+#define HIGH_BITS EACH_BYTE(0x80)
+
+/* The high bit of each byte that is zero; above the lowest one there may be false ones. */
+static uint64_t zeros(uint64_t eight)
+{
+	return (eight - EACH_BYTE(1)) & ~eight;
+}
+
+size_t text_plain(struct str s)
+{
+	size_t n = 0;
+	while (s.n - n >= sizeof(uint64_t)) {
+		uint64_t eight;
+		memcpy(&eight, s.p + n, sizeof eight);
+		uint64_t controls = (eight - EACH_BYTE(' ')) & ~eight;
+		uint64_t quotes = zeros(eight ^ EACH_BYTE('"')) | zeros(eight ^ EACH_BYTE('\\'));
+		if (((controls | quotes | zeros(eight ^ EACH_BYTE(0x7F)) | eight) & HIGH_BITS) != 0)
+			break;
+		n += sizeof eight;
+	}
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] < 0x7F && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 bool text_is_seen(unsigned long point)
 {
 	for (size_t i = 0; i < sizeof unseen / sizeof unseen[0] && point >= unseen[i].first; i++)
@@ -55,6 +82,17 @@ static void put(struct target *t, const char *piece, size_t n)
 		memcpy(t->p + t->n, piece, n);
 		t->n += n;
 	}
+	t->needed += n;
+}
+
+/* Adds as much as there is room for of what stands for itself. */
+static void put_plain(struct target *t, const char *text, size_t n)
+{
+	size_t room = t->n == t->needed && t->n < t->room ? t->room - t->n - 1 : 0;
+	size_t fit = n < room ? n : room;
+	if (fit > 0)
+		memcpy(t->p + t->n, text, fit);
+	t->n += fit;
 	t->needed += n;
 }
 
@@ -83,8 +121,13 @@ static size_t put_character(struct target *t, struct str s, bool quoted)
 
 static void put_text(struct target *t, struct str s, bool quoted)
 {
-	while (s.n > 0)
-		s = str_from(s, put_character(t, s, quoted));
+	for (size_t n; s.n > 0; s = str_from(s, n)) {
+		n = text_plain(s);
+		if (n > 0)
+			put_plain(t, s.p, n);
+		else
+			n = put_character(t, s, quoted);
+	}
 }
 
 size_t text_show(char *out, size_t size, struct str s)

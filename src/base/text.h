@@ -17,6 +17,12 @@
 size_t text_character(struct str s, unsigned long *point);
 
 /*
+ * How many bytes at the beginning of `s` stand for themselves in a sentence as well as in JSON: ASCII that is printed,
+ * but no quote and no backslash.
+ */
+size_t text_plain(struct str s);
+
+/*
  * Is the character seen as what it is? Not so: control characters, the ends of lines, spaces but the common one, and
  * what has no width or turns the order of its neighbours (unicode.org/reports/tr36, 2.10 and 3.6).
  */

@@ -5,17 +5,26 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/* A group of at most three bytes. */
+static void encode(char to[GROUP_CHARS], const unsigned char *bytes, size_t have)
+{
+	unsigned long bits = (unsigned long)bytes[0] << 16;
+	bits |= have > 1 ? (unsigned long)bytes[1] << 8 : 0;
+	bits |= have > 2 ? bytes[2] : 0;
+	to[0] = alphabet[bits >> 18];
+	to[1] = alphabet[bits >> 12 & 63];
+	to[2] = have > 1 ? alphabet[bits >> 6 & 63] : '=';
+	to[3] = have > 2 ? alphabet[bits & 63] : '=';
+}
+
 void base64_encode(struct buf *out, struct str bytes)
 {
-	for (size_t i = 0; i < bytes.n; i += GROUP_BYTES) {
-		size_t have = bytes.n - i < GROUP_BYTES ? bytes.n - i : GROUP_BYTES;
-		unsigned long bits = 0;
-		for (size_t k = 0; k < GROUP_BYTES; k++)
-			bits = bits << 8 | (k < have ? (unsigned char)bytes.p[i + k] : 0);
-		char group[GROUP_CHARS];
-		for (size_t k = 0; k < GROUP_CHARS; k++)
-			group[k] = k <= have ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
-		buf_add(out, (struct str){group, sizeof group});
+	char *to = buf_extend(out, (bytes.n + GROUP_BYTES - 1) / GROUP_BYTES * GROUP_CHARS);
+	const unsigned char *from = (const unsigned char *)bytes.p;
+	for (size_t left = bytes.n; to != NULL && left > 0; to += GROUP_CHARS, from += GROUP_BYTES) {
+		size_t have = left < GROUP_BYTES ? left : GROUP_BYTES;
+		encode(to, from, have);
+		left -= have;
 	}
 }
 

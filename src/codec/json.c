@@ -241,7 +241,8 @@ void json_write_string(struct buf *out, struct str s)
 	buf_addc(out, '"');
 	size_t from = 0;
 	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+		i += text_plain(str_from(s, i));
+		unsigned char c = i < s.n ? (unsigned char)s.p[i] : ' ';
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
 		buf_add(out, (struct str){s.p + from, i - from});

@@ -55,6 +55,11 @@ static int fail(const struct scan *s, const char *at, const char *format, ...)
 	return error_set(s->err, ERR_INVALID, "malformed JSON at line %zu, column %zu: %s", line, column, what.text);
 }
 
+static struct str rest(const struct scan *s)
+{
+	return (struct str){s->at, (size_t)(s->end - s->at)};
+}
+
 static bool is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -63,15 +68,15 @@ static bool is_word(char c)
 /* "found X; expected WHAT", where X is the word or character at `s->at`. */
 static int fail_found(const struct scan *s, const char *expected)
 {
-	struct str rest = {s->at, (size_t)(s->end - s->at)};
-	if (rest.n == 0)
+	struct str left = rest(s);
+	if (left.n == 0)
 		return fail(s, s->at, "the text ends; expected %s", expected);
 	size_t n = 0;
-	while (n < rest.n && is_word(rest.p[n]))
+	while (n < left.n && is_word(left.p[n]))
 		n++;
 	if (n == 0)
-		n = text_character(rest, NULL);
-	return fail(s, s->at, "found %s; expected %s", text_quote((struct str){rest.p, n > 0 ? n : 1}).text, expected);
+		n = text_character(left, NULL);
+	return fail(s, s->at, "found %s; expected %s", text_quote((struct str){left.p, n > 0 ? n : 1}).text, expected);
 }
 
 static int no_room(const struct scan *s)
@@ -316,32 +321,6 @@ static int scan_escape(struct scan *s, unsigned *c)
 	return 0;
 }
 
-#define EACH_BYTE(b) (UINT64_MAX / 255 * (b))
-#define HIGH_BITS EACH_BYTE(0x80)
-
-/* The high bit of each byte that is zero; above the lowest one there may be false ones. */
-static uint64_t zeros(uint64_t eight)
-{
-	return (eight - EACH_BYTE(1)) & ~eight;
-}
-
-/* Passes by what stands for itself in a string: ASCII but control characters, quotes and backslashes. */
-static const char *skip_plain(const char *at, const char *end)
-{
-	while (end - at >= 8) {
-		uint64_t eight;
-		memcpy(&eight, at, sizeof eight);
-		uint64_t controls = (eight - EACH_BYTE(0x20)) & ~eight;
-		uint64_t marks = controls | zeros(eight ^ EACH_BYTE('"')) | zeros(eight ^ EACH_BYTE('\\')) | eight;
-		if ((marks & HIGH_BITS) != 0)
-			break;
-		at += 8;
-	}
-	while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
-
 /*
  * A string, from its quote on: what it means is kept as a C string in *out, and in *nul whether it holds a NUL, where
  * what is kept is of no use.
@@ -354,12 +333,13 @@ static int scan_string(struct scan *s, char **out, bool *nul)
 	*nul = false;
 	for (;;) {
 		const char *plain = s->at;
-		s->at = skip_plain(s->at, s->end);
-		while (s->at < s->end && (unsigned char)*s->at >= 0x80) {
-			size_t n = text_character((struct str){s->at, (size_t)(s->end - s->at)}, NULL);
+		s->at += text_plain(rest(s));
+		while (s->at < s->end && (unsigned char)*s->at >= 0x7F) {
+			size_t n = text_character(rest(s), NULL);
 			if (n == 0)
 				return fail_found(s, "UTF-8 in a string");
-			s->at = skip_plain(s->at + n, s->end);
+			s->at += n;
+			s->at += text_plain(rest(s));
 		}
 		size_t n = (size_t)(s->at - plain);
 		if (text != NULL) {

@@ -5,9 +5,10 @@
  *
  * Input, repeated:   PHASE LIMIT LENGTH\n  and LENGTH bytes of request body, judged by the profile managed;
  *                    PHASE is mutate or validate, LIMIT the memory of the decision in bytes, 0 for the default
- * Output, for each:  STATUS STEPS WORK PEAK OVER\n
+ * Output, for each:  STATUS STEPS WORK PEAK OVER OUTCOME\n
  *                    STEPS: blocks, and 16 bytes of the C library's; WORK: units of the budget; PEAK: its memory, in
- *                    bytes, at the end; OVER: the limit that the budget is over, or "none"
+ *                    bytes, at the end; OVER: the limit that the budget is over, or "none"; OUTCOME: "denied",
+ *                    "patched", why nothing was done, or "allowed"
  */
 #include "base/limits.h"
 #include "policy/decide/decide.h"
@@ -118,8 +119,9 @@ static int serve(const struct config *config, const char *line)
 	steps = 0;
 	decide(config, strcmp(phase, "mutate") == 0 ? PHASE_MUTATE : PHASE_VALIDATE, (struct str){body, length}, &d);
 	uint64_t counted = steps;
-	bool ok = printf("%d %llu %zu %zu %s\n", d.http_status, (unsigned long long)counted, d.budget.work,
-			 d.budget.memory, budget_limit_name(d.budget.over)) > 0;
+	const char *outcome = !d.allowed ? "denied" : d.patched ? "patched" : d.skipped != NULL ? d.skipped : "allowed";
+	bool ok = printf("%d %llu %zu %zu %s %s\n", d.http_status, (unsigned long long)counted, d.budget.work,
+			 d.budget.memory, budget_limit_name(d.budget.over), outcome) > 0;
 	decision_free(&d);
 	free(body);
 	return ok && fflush(stdout) == 0 ? 0 : 1;

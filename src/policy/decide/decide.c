@@ -137,12 +137,11 @@ static struct str object_name(const struct json *object)
 	return name.p ? name : STR("");
 }
 
-/* Looks at one object. `before`: what the old one had, or NULL. */
+/* Looks at one object, and adds to `found` what the rule finds. */
 static struct violations check_object(struct call *c, enum rule_id id, const struct json *object,
 				      const struct workload *workload, const struct plan *plan,
-				      struct violations_before *before)
+				      struct violations found)
 {
-	struct violations found = {.arena = c->arena, .before = before};
 	struct rule_context context = {
 		.arena = c->arena,
 		.config = c->config,
@@ -157,10 +156,11 @@ static struct violations check_object(struct call *c, enum rule_id id, const str
 	return found;
 }
 
+/* `before`: what the old object had, or NULL. */
 static struct violations check_new(struct call *c, enum rule_id id, struct violations_before *before)
 {
 	return check_object(c, id, c->request.object, c->is_workload ? &c->workload : NULL,
-			    c->has_plan ? &c->plan : NULL, before);
+			    c->has_plan ? &c->plan : NULL, (struct violations){.arena = c->arena, .before = before});
 }
 
 /* The plan of the old object, made when a violation must be compared with it. */
@@ -184,7 +184,8 @@ static void run_rule(struct call *c, enum rule_id id)
 		/* Again, now that it is known what was there before: what is new is what has to be told. */
 		struct violations_before before;
 		struct violations old = check_object(c, id, c->request.old_object,
-						     c->has_old_workload ? &c->old_workload : NULL, old_plan(c), NULL);
+						     c->has_old_workload ? &c->old_workload : NULL, old_plan(c),
+						     (struct violations){.arena = c->arena, .untold = true});
 		violations_before(&old, &before);
 		found = check_new(c, id, &before);
 	}

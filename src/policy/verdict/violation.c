@@ -32,7 +32,7 @@ static struct violation *next(struct violations *v, struct str identity, bool *t
 		return NULL;
 	v->items = items;
 	bool known = take(v->before, identity);
-	*told = v->told[known] < LIMIT_VIOLATIONS;
+	*told = !v->untold && v->told[known] < LIMIT_VIOLATIONS;
 	v->told[known] += *told;
 	items[v->count] = (struct violation){.identity = identity, .known = known};
 	return &items[v->count++];

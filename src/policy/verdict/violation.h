@@ -22,6 +22,7 @@ struct violations_before {
 struct violations {
 	struct arena *arena;
 	struct violations_before *before; /* NULL: nothing is known */
+	bool untold; /* nobody will read them: they are only counted, and known by their identities */
 	struct violation *items;
 	size_t count, capacity;
 	size_t told[2]; /* of those that are new, and known: how many have a message */
