@@ -17,9 +17,6 @@ PROFILES = ('managed', 'in-cluster')
 # `review` runs both phases, so that nothing is ever missing in the second one.
 NEVER_DENIED_BY_REVIEW = {'injection-complete'}
 EXAMPLES = 3  # of each kind, on a rule's page
-# Pages that have fewer; none may join them.
-FEWER = {'claim-secret-name', 'external-secret-path',
-         'reserved-secret', 'env-collision', 'sync-wave', 'injection-complete'}
 
 connhook = None
 passed, failed = 0, 0
@@ -123,10 +120,9 @@ def check_sentences(found, text, place):
 
 def check_rule(page, rule, profiles):
     found, words = [], [word for word, *_ in page.blocks]
-    wanted = 1 if rule in FEWER else EXAMPLES
-    check(words.count('Allowed:') >= wanted, '%s needs %d allowed examples' % (rule, wanted))
-    check(words.count('Denied:') >= (0 if rule in NEVER_DENIED_BY_REVIEW else wanted),
-          '%s needs %d denied examples' % (rule, wanted))
+    check(words.count('Allowed:') >= EXAMPLES, '%s needs %d allowed examples' % (rule, EXAMPLES))
+    check(words.count('Denied:') >= (0 if rule in NEVER_DENIED_BY_REVIEW else EXAMPLES),
+          '%s needs %d denied examples' % (rule, EXAMPLES))
     keys = allowed_keys('rules: {%s: {zzz: 1}}' % rule, 'zzz')
     named = [row[0].strip('`') for row in page.rows if row[0].startswith('`') and len(row) == 2]
     check(named == keys, '%s has the parameters %s, its table %s' % (rule, keys, named))
