@@ -300,6 +300,16 @@ rules: {env-collision: {mode: enforce}, no-in-cluster-database: {mode: enforce}}
             self.assertIn('Config\\u001bMap \\u0007/x\\n\\u202e\\u009b' if form != 'github' else 'a', said)
             self.assertIn('\\u0085\\u2028', said)
 
+    def test_a_long_key_is_not_said_again_at_each_level(self):
+        obj = yaml.safe_load(DEPLOYMENT % 'db')
+        found = {'inject.zerotouch.io/migrate': 'x'}
+        for _ in range(100):
+            found = {'a': found}
+        obj['k' * 100000] = found
+        self.write('x.json', json.dumps(obj))
+        self.assertIn('k' * 253 + '.a.a.', self.says('review', 'x.json'))
+        self.assertNotIn('k' * 254, self.says('review', 'x.json'))
+
     def test_json_input(self):
         obj = yaml.safe_load(DEPLOYMENT % 'db')
         obj['metadata']['annotations']['emoji'] = '\U0001F600'

@@ -4,7 +4,8 @@
  * functions of the C library whose time depends on lengths. No clock, and the same figure at each run.
  *
  * Input, repeated:   PHASE LIMIT LENGTH\n  and LENGTH bytes of request body, judged by the profile managed;
- *                    PHASE is mutate or validate, LIMIT the memory of the decision in bytes, 0 for the default
+ *                    PHASE is mutate, validate, or unread for what `review` alone looks for;
+ *                    LIMIT is the memory of the decision in bytes, 0 for the default
  * Output, for each:  STATUS STEPS WORK PEAK OVER OUTCOME\n
  *                    STEPS: blocks, and 16 bytes of the C library's; WORK: units of the budget; PEAK: its memory, in
  *                    bytes, at the end; OVER: the limit that the budget is over, or "none"; OUTCOME: "denied",
@@ -13,6 +14,7 @@
 #include "base/limits.h"
 #include "policy/decide/decide.h"
 #include "policy/load/load.h"
+#include "policy/plan/unread.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -101,6 +103,28 @@ void *__wrap_calloc(size_t count, size_t size)
 	return __real_calloc(count, size);
 }
 
+/* What `review` looks for in the object, where nobody reads annotations. */
+static void look(const struct config *config, struct str body, struct decision *d)
+{
+	struct arena arena = {0};
+	const struct json *root = NULL;
+	if (json_parse_in(&arena, body, &root, NULL) == 0) {
+		const struct json *object = json_path(root, "request", "object", NULL);
+		const struct workload_kind *kind =
+			workload_find(STR("apps"), json_string(json_getz(object, "kind")));
+		struct workload w;
+		struct workload_fault fault;
+		struct unread found;
+		struct str remedy;
+		unread_find(&arena, config, object, &found);
+		if (kind != NULL && workload_open(kind, object, &w, &fault))
+			(void)unread_misplaced(&arena, config, &w, &remedy);
+	}
+	d->http_status = arena.failed ? 500 : 200;
+	d->allowed = true;
+	arena_free(&arena);
+}
+
 static int serve(const struct config *config, const char *line)
 {
 	char phase[16];
@@ -117,7 +141,10 @@ static int serve(const struct config *config, const char *line)
 	}
 	struct decision d = {.budget.memory_limit = limit};
 	steps = 0;
-	decide(config, strcmp(phase, "mutate") == 0 ? PHASE_MUTATE : PHASE_VALIDATE, (struct str){body, length}, &d);
+	if (strcmp(phase, "unread") == 0)
+		look(config, (struct str){body, length}, &d);
+	else
+		decide(config, strcmp(phase, "mutate") == 0 ? PHASE_MUTATE : PHASE_VALIDATE, (struct str){body, length}, &d);
 	uint64_t counted = steps;
 	const char *outcome = !d.allowed ? "denied" : d.patched ? "patched" : d.skipped != NULL ? d.skipped : "allowed";
 	bool ok = printf("%d %llu %zu %zu %s %s\n", d.http_status, (unsigned long long)counted, d.budget.work,

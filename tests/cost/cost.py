@@ -350,6 +350,89 @@ def last_applied(n):
                     container={'env': [{'name': 'V%d' % i} for i in range(n)]})
 
 
+LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+
+@dimension
+def last_applied_init_containers_of_one_name(n):
+    pod = {'containers': [{'name': 'shop', 'image': IMAGE}],
+           'initContainers': [{'name': 'run-migrations', 'image': 'a:%d' % i} for i in range(n)]}
+    theirs = {**pod, 'initContainers': [{'name': 'run-migrations', 'image': IMAGE}] * n}
+    return workload({**WISH, LAST_APPLIED: json.dumps(workload(pod=pod))}, pod=theirs)
+
+
+@dimension
+def managed_fields_of_one_container(n):
+    key = 'k:' + json.dumps({'name': 'c'})
+    fields = {'f:spec': {'f:template': {'f:spec': {'f:containers': {key: {'f:env': {'k:{"name":"V"}': {}}}}}}}}
+    return workload(meta={'managedFields': [{'operation': 'Apply', 'manager': 'm%d' % i, 'fieldsV1': fields}
+                                            for i in range(n)]},
+                    pod={'containers': [{'name': 'c', 'image': IMAGE}] * n})
+
+
+@dimension
+def record_of_one_group_for_many_containers(n):
+    group = {'names': ['c%d' % i for i in range(n)],
+             'envFrom': [{'secretRef': {'name': 's%d-conn' % i, 'optional': False}} for i in range(n)]}
+    text = json.dumps({'app': 'c0', 'containers': [group]})
+    return workload(pod={'containers': [{'name': 'c%d' % i, 'image': IMAGE} for i in range(n)]},
+                    template={'annotations': {A + 'injected': text}})
+
+
+@dimension
+def record_of_one_group_and_equal_names(n):
+    group = {'names': ['c'] * n,
+             'envFrom': [{'secretRef': {'name': 's%d-conn' % i, 'optional': False}} for i in range(n)]}
+    text = json.dumps({'app': 'c', 'containers': [group]})
+    return workload(pod={'containers': [{'name': 'c', 'image': IMAGE, 'envFrom': group['envFrom']}] +
+                         [{'name': 'c', 'image': IMAGE}] * n}, template={'annotations': {A + 'injected': text}})
+
+
+@dimension
+def annotations_of_a_near_prefix(n):
+    return workload({**WISH, **{'inject.zeroto.ab%d/bindings' % i: 'db' for i in range(n)}})
+
+
+@dimension
+def reference_chains(n):
+    pod = {'containers': [{'name': 'shop', 'image': IMAGE, 'env': [
+        {'name': 'V%d' % i, 'value': '$(V%d)' % (i + 1)} for i in range(n)]}]}
+    pod['initContainers'] = [{'name': 'i', 'image': IMAGE, 'env': pod['containers'][0]['env']}]
+    return workload(pod=pod)
+
+
+@dimension
+def metadata_members_before_the_annotations(n):
+    w = workload(pod={'containers': [{'name': 'c%d' % i, 'image': IMAGE} for i in range(n)]})
+    w['metadata'] = {**{'k%d' % i: 1 for i in range(n)}, **w['metadata']}
+    w['spec']['template']['metadata'] = {'annotations': {}, **{'k%d' % i: 1 for i in range(n)}}
+    w['spec']['template']['spec'] = {**{'k%d' % i: 1 for i in range(n)}, **w['spec']['template']['spec']}
+    return w
+
+
+@dimension
+def recorded_containers_of_one_name_that_were_applied(n):
+    pod = {'containers': [{'name': 'c', 'image': IMAGE, 'env': [{'name': 'V', 'value': 'x'}]}] * n}
+    text = json.dumps({'app': 'c', 'containers': [{'names': ['c'], 'env': [], 'envFrom': []}]})
+    return workload({**WISH, LAST_APPLIED: json.dumps(workload(pod=pod))}, pod={'containers': list(pod['containers'])},
+                    template={'annotations': {A + 'injected': text}})
+
+
+@dimension
+def recorded_containers_beside_applied_env(n):
+    applied = workload(pod={'containers': [{'name': 'c', 'env': [{'name': 'V%d' % i} for i in range(n)]}]})
+    text = json.dumps({'app': 'c', 'containers': [{'names': ['c'], 'env': [], 'envFrom': []}]})
+    return workload({**WISH, LAST_APPLIED: json.dumps(applied)},
+                    pod={'containers': [{'name': 'c', 'image': IMAGE}] * n},
+                    template={'annotations': {A + 'injected': text}})
+
+
+@dimension
+def wishes_where_nobody_reads(n):
+    """All of them stand in their place, too, behind many other annotations: the search goes on."""
+    return workload({**{'k%d' % i: '' for i in range(n)}, **WISH}, pod={'x': [{A + 'bindings': ''}] * n})
+
+
 # ---- records of what was injected, forged ----
 
 def record_of(containers_):
@@ -530,6 +613,7 @@ def deleted(make, n):
 
 
 WAYS = (created, changed, added, deleted)
+PHASES = ('mutate', 'validate', 'unread')  # the last is `review`'s, which knows no update
 
 
 class Counter:
@@ -567,10 +651,11 @@ def measure(counter, name, way, sizes, table):
         body = way(make, n)
         if len(body) > LARGEST:
             break
-        for phase in ('mutate', 'validate'):
+        for phase in PHASES[:3 if way is created else 2]:
             status, steps, work, memory, over, outcome = counter.ask(phase, body)
             # An object that is too large to be injected into takes another way, which is compared with itself alone.
-            same = phase == 'mutate' and before.get('outcome') == outcome or phase == 'validate' and same
+            if phase != 'validate':
+                same = before.get('outcome') == outcome if phase == 'mutate' else phase in before
             factor = steps * before[phase][1] / (before[phase][0] * len(body)) * 2 if same else 0
             line = ('%-40s %-8s %-8s %8d bytes %12d steps %5.2f times %6.1f a byte %9d units %9d KiB'
                     ' %s %s') % (name, way.__name__, phase, len(body), steps, factor, steps / len(body), work,

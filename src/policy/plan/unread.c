@@ -66,14 +66,24 @@ struct step {
 	size_t index;
 };
 
-static struct str field_of(struct arena *arena, const struct step *step)
+static void write_field(struct buf *out, const struct step *step)
 {
 	if (step->above == NULL)
-		return STR("");
-	struct str above = field_of(arena, step->above);
+		return;
+	write_field(out, step->above);
 	if (step->key.p == NULL)
-		return arena_fmt(arena, "%.*s[%zu]", STR_ARG(above), step->index);
-	return arena_fmt(arena, "%.*s%s%.*s", STR_ARG(above), above.n > 0 ? "." : "", STR_ARG(step->key));
+		buf_fmt(out, "[%zu]", step->index);
+	else
+		buf_fmt(out, "%s%.*s", out->n > 0 ? "." : "", STR_ARG(str_utf8_cut(step->key, LIMIT_QUOTE_NAME)));
+}
+
+/* Written once from the top, each key cut to what a name can be: a tenant chooses their length, and the depth. */
+static struct str field_of(struct arena *arena, const struct step *step)
+{
+	struct buf out;
+	buf_init_in(&out, LIMIT_JSON_DEPTH * (LIMIT_QUOTE_NAME + 1), arena);
+	write_field(&out, step);
+	return buf_move(&out, arena);
 }
 
 /* The first annotation of the metadata that asks for something; NULL for none, and where it is a copy. */
@@ -133,36 +143,67 @@ void unread_find(struct arena *arena, const struct config *config, const struct 
 
 /* ---- where nobody looks in a workload ---- */
 
+#define PLACES 3 /* a workload's own annotations, a CronJob's Job's, and the template's */
+
 struct search {
 	struct arena *arena;
 	const struct config *config;
-	const struct workload *workload;
+	const struct json *read[PLACES]; /* the annotations that connhook reads; NULL for none */
+	struct names read_names;         /* the wishes among them, each once: no more than there are wishes */
 	struct str field;
 	const struct json *found;
 	bool label;
 };
 
-/* The annotations that connhook reads. */
-static bool is_read(const struct workload *w, const struct json *v)
+static bool is_read(const struct search *s, const struct json *v)
 {
-	const struct json *places[] = {w->metadata, w->job_metadata, w->template_metadata};
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-		if (places[i] != NULL && v == json_getz(places[i], "annotations"))
+	for (size_t i = 0; i < PLACES; i++)
+		if (v == s->read[i])
 			return true;
 	return false;
+}
+
+static bool has_read_name(const struct search *s, struct str name)
+{
+	for (size_t i = 0; i < s->read_names.count; i++)
+		if (str_eq(s->read_names.items[i], name))
+			return true;
+	return false;
+}
+
+/* Looked up once: the search meets as many values as the object has. False when memory is out. */
+static bool begin_search(struct search *s, const struct workload *w)
+{
+	const struct json *metadata[PLACES] = {w->metadata, w->job_metadata, w->template_metadata};
+	struct str *items = NULL;
+	size_t count = 0, capacity = 0;
+	for (size_t i = 0; i < PLACES; i++) {
+		s->read[i] = json_getz(metadata[i], "annotations");
+		for (const struct json *a = json_first(s->read[i]); a != NULL; a = json_next(a)) {
+			struct str name = annotation_name(s->config, json_key(a));
+			if (!annotation_is_wish(name) || has_read_name(s, name))
+				continue;
+			items = arena_grow(s->arena, items, count, &capacity, sizeof *items);
+			if (items == NULL)
+				return false;
+			items[count++] = name;
+			s->read_names = (struct names){.items = items, .count = count};
+		}
+	}
+	return true;
 }
 
 /* `inject` says nothing by itself, and may be the label that a configuration's default looks for. */
 static bool is_misplaced(const struct search *s, const struct json *member)
 {
 	struct str name = annotation_name(s->config, json_key(member));
-	return annotation_is_wish(name) && !str_eqz(name, "inject") && !has_annotation(s->workload, json_key(member));
+	return annotation_is_wish(name) && !str_eqz(name, "inject") && !has_read_name(s, name);
 }
 
 static bool search(struct search *s, const struct json *v, const struct step *at)
 {
 	struct step step = {.above = at};
-	if (is_read(s->workload, v) || (at->above != NULL && is_object_of_its_own(v)))
+	if (is_read(s, v) || (at->above != NULL && is_object_of_its_own(v)))
 		return false;
 	for (const struct json *e = json_first(v); e != NULL; e = json_next(e), step.index++) {
 		bool member = json_kind(v) == JSON_OBJECT;
@@ -186,8 +227,8 @@ struct str unread_misplaced(struct arena *arena, const struct config *config, co
 			    struct str *remedy)
 {
 	const struct step top = {.above = NULL};
-	struct search s = {.arena = arena, .config = config, .workload = workload};
-	if (!search(&s, workload->object, &top))
+	struct search s = {.arena = arena, .config = config};
+	if (!begin_search(&s, workload) || !search(&s, workload->object, &top))
 		return (struct str){NULL, 0};
 	*remedy = arena_fmt(arena, "%s; write %.*s below metadata.annotations of the %s",
 			    s.label ? "connhook reads annotations, and this is a label"
