@@ -444,7 +444,7 @@ static int scan_members(struct scan *s, const struct place *p, unsigned depth, c
 			return no_room(s);
 		inner.value = member;
 		append(s, object, member);
-		struct str key;
+		struct str key = {NULL, 0};
 		int rc = scan_key(s, member, &key);
 		if (rc == 0)
 			rc = scan_member(s, key, &inner, depth, member);

@@ -466,7 +466,7 @@ static void read_scene(struct scene *s, struct str namespace)
 		(void)record_read(s->arena, s->config, s->old->template_metadata, NULL, &s->old_record);
 	if (s->old != NULL && (s->old_record.present || s->wishes.migrate))
 		annotations_read(s->arena, s->config, s->old, namespace, &s->before);
-	bool written = s->old_record.present && has_written(s);
+	bool written = s->old != NULL && s->old_record.present && has_written(s);
 	bool good = record_read(s->arena, s->config, metadata, written ? &s->old_record : NULL, &s->record);
 	if (!good)
 		violation_add(&s->out->warnings, arena_fmt(s->arena, "%s.metadata", s->workload->kind->template_field),
@@ -518,7 +518,7 @@ void plan_make(struct arena *arena, const struct config *config, const struct wo
 	};
 	read_scene(&s, namespace);
 	out->skipped = why_nothing(&s);
-	out->released = out->skipped == NULL && s.old_record.present && was_left_alone(&s);
+	out->released = out->skipped == NULL && s.old != NULL && s.old_record.present && was_left_alone(&s);
 	if (out->skipped == NULL && out->problems.count == 0 && check_names(&s, workload->containers, "containers") &&
 	    check_names(&s, workload->init_containers, "initContainers") && out->problems.count == 0) {
 		check_patterns(&s);
