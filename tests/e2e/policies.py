@@ -111,7 +111,7 @@ def named(thing):
 def as_file(config, scratch):
     if config not in golden.PROFILES:
         return config
-    return os.path.join(ROOT, "src", "policy", "profiles", config + ".yaml")
+    return os.path.join(ROOT, "src", "policy", "load", "profiles", config + ".yaml")
 
 
 def enforced(config, scratch):

@@ -818,7 +818,7 @@ class InCluster(Base):
     @classmethod
     def setUpClass(cls):
         cls.hook = Connhook(CLUSTER, HOOK.program, name="in-cluster",
-                            config=os.path.join(ROOT, "src", "policy", "profiles", "in-cluster.yaml"))
+                            config=os.path.join(ROOT, "src", "policy", "load", "profiles", "in-cluster.yaml"))
         cls.addClassCleanup(cls.hook.close)
         cls.addClassCleanup(HOOK.register, HOOK.configurations())
         cls.hook.start()
