@@ -35,22 +35,6 @@ static void run_job(void *context, size_t index)
 	read_parts(job, &job->result, &err);
 }
 
-static void free_arena(void *arena)
-{
-	arena_free(arena);
-}
-
-/* The memory of a job lives as long as all that was read. */
-static int keep_arena(struct manifests *m, struct arena *arena)
-{
-	struct arena *kept = arena_alloc(&m->arena, sizeof *kept);
-	if (kept == NULL)
-		return ERR_NOMEM;
-	*kept = *arena;
-	*arena = (struct arena){0};
-	return arena_adopt(&m->arena, free_arena, kept) ? 0 : ERR_NOMEM;
-}
-
 static int take_items(struct manifests *m, const struct manifests *from)
 {
 	for (size_t i = 0; i < from->count; i++) {
@@ -80,8 +64,9 @@ static int take_job(struct manifests *m, struct reading_job *job, struct error *
 		read_parts(job, m, err);
 		return job->rc;
 	}
-	if (job->rc != 0 || take_items(m, &job->result) != 0 || keep_arena(m, &job->result.arena) != 0)
+	if (job->rc != 0 || take_items(m, &job->result) != 0)
 		return error_nomem(err);
+	arena_join(&m->arena, &job->result.arena);
 	m->lenient.aliased -= aliased;
 	return 0;
 }
